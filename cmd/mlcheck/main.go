@@ -1,0 +1,4 @@
+// Command mlcheck is the command line.
+package main
+
+func main() {}

@@ -1,0 +1,90 @@
+// Package nemesis is what goes wrong, as data: faults, schedules that are
+// written or drawn from a seed, and the State that says everything that is
+// wrong at one instant. How a State becomes true is a [Fabric]'s business; this
+// package knows neither Docker nor the simulated world.
+package nemesis
+
+import (
+	"context"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// The kinds of faults.
+const (
+	Partition = "partition" // directed links cut
+	Clock     = "clock"     // nodes' clocks off
+)
+
+// Fault is one thing that is wrong for a while. It says everything about
+// itself, so it can be stored, replayed and shrunk.
+type Fault struct {
+	ID     int            `json:"id" yaml:"id"` // from 1, in the order of the schedule
+	Kind   string         `json:"kind" yaml:"kind"`
+	Shape  string         `json:"shape,omitempty" yaml:"shape,omitempty"` // the shape that it was drawn as: "isolate", "halves", "link", "one-way", "bump", "drift"
+	From   time.Duration  `json:"from" yaml:"from"`                       // on the history's clock
+	Until  time.Duration  `json:"until" yaml:"until"`
+	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"` // partition: the directed links that are cut
+	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
+}
+
+// Skew is how far one node's clock is off: Offset at the fault's start, and
+// PPM more (or less) for every second that passes.
+type Skew struct {
+	Node   string        `json:"node" yaml:"node"`
+	Offset time.Duration `json:"offset,omitempty" yaml:"offset,omitempty"`
+	PPM    int64         `json:"ppm,omitempty" yaml:"ppm,omitempty"`
+}
+
+// State is everything that is wrong at one instant. The zero State is a healthy
+// cluster; healing is applying it. It is computed from the active faults, never
+// by adding and taking away, so it cannot drift from the schedule. Two States
+// with the same meaning are deeply equal: entries are sorted, and no entry is
+// without effect.
+type State struct {
+	Cut    []history.Link // sorted by From, To
+	Clocks []ClockState   // sorted by node
+}
+
+// ClockState is one node's clock: off by Offset at the instant Since on the
+// history's clock, drifting by PPM from there.
+type ClockState struct {
+	Node   string
+	Offset time.Duration
+	PPM    int64
+	Since  time.Duration
+}
+
+// At is how far the clock is off at t, on the history's clock.
+func (c ClockState) At(t time.Duration) time.Duration {
+	return c.Offset + time.Duration(int64(t-c.Since)/1000*c.PPM/1000)
+}
+
+// Fabric makes a State true and measures what is true.
+type Fabric interface {
+	// Apply makes exactly this State true. It is idempotent, and nil only when
+	// every node has confirmed.
+	Apply(context.Context, State) error
+	// Measure says what is true now, by trying: probes along every directed
+	// link of the topology, and each target's own clock.
+	Measure(context.Context) (Measured, error)
+	// Cannot says what of this State this machine cannot do, and why; nothing
+	// when it can do all of it. Run asks before the run for every fault of the
+	// schedule.
+	Cannot(State) []string
+}
+
+// Measured is what was found to be true.
+type Measured struct {
+	// Up says for each directed link of the topology whether a probe passed.
+	Up map[history.Link]bool
+	// Dropped counts messages or packets of the target (never probes) that
+	// the cut of a link has swallowed since the link was last cut.
+	Dropped map[history.Link]int64
+	// Clocks is each node's clock minus the runner's, by the target's own
+	// clock; a node that did not answer is missing.
+	Clocks map[string]time.Duration
+	// Error bound of each clock: half of the round trip.
+	Within map[string]time.Duration
+}

@@ -1,0 +1,202 @@
+// Package targets says what a system under test must bring: how it is deployed
+// and wired, how a client executes steps, and what it promises. Each target
+// lives in a folder of its own. Nothing here knows Docker or the simulated
+// world; both come to a target through the small interfaces below.
+package targets
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// Target is one kind of system.
+type Target interface {
+	Name() string
+	Help() string      // a sentence for `mlcheck list`
+	Options() []Option // for help, suggestions and checks of -o
+	// Configure is pure: list, help and --dry-run use it. Its errors are
+	// sentences for the person who wrote the configuration.
+	Configure(Config) (Plan, error)
+}
+
+// Option is one -o name=value of a target.
+type Option struct {
+	Name    string
+	Default string
+	Values  []string // the valid ones; empty: free text, checked by Configure
+	Help    string   // what it does and what it changes about the promises
+}
+
+// Config is what a person chose: the topology, the nodes, the options.
+type Config struct {
+	Nodes    []string // leaders, in order: n1, n2, …
+	Topology string
+	World    string            // "sim" or "docker"
+	Options  map[string]string // complete: defaults filled in, names and values checked
+	Keys     []string          // every key that the workload will touch
+	Workload string
+}
+
+// Plan is what a target, so configured, is and promises.
+type Plan struct {
+	Worlds     []string       // where it can run, the default first
+	Topologies []string       // the valid ones, the default first
+	Links      []history.Link // who replicates to whom, directed
+	Supports   []history.F
+	Atomic     bool // several steps of one operation are one transaction
+	// Ordered, Scope, …: the declarations that checkers read; see history.Header.
+	Policy       string
+	SessionScope string
+	NodeOrder    bool
+	Granularity  string
+	Claims       []history.Claim
+	// Settle is at least twice the target's own retry bound: how long nothing
+	// may change before replication counts as stopped.
+	Settle time.Duration
+	System System
+}
+
+// System is a configured target. Deployment is an extra capability: it is
+// [Containers], [Simulated], or both.
+type System interface {
+	// Connect opens a client to one node. An error here means that nothing was
+	// asked: the operation fails, for certain.
+	Connect(context.Context, Node) (Client, error)
+}
+
+// Client executes operations, one at a time, and never retries; nor does any
+// library under it. A plain error means that the operation may have happened
+// (info); [Refused] says that it certainly did not (fail).
+type Client interface {
+	// Do executes the steps, as one transaction where the target has them and
+	// there is more than one, and returns them with what reads returned.
+	Do(context.Context, []history.Step) (Done, error)
+	Close() error
+}
+
+// Done is what an operation returned.
+type Done struct {
+	Steps []history.Step
+	Meta  history.Meta
+}
+
+// Node is one member, as clients and wiring see it.
+type Node interface {
+	Name() string // "n1"
+	Peer() string // the address under which other nodes reach it
+	// Dial connects a client to the port that the target serves clients on.
+	// Clients get no address: the connection may be a pipe through an engine.
+	Dial(context.Context) (net.Conn, error)
+}
+
+// Containers is a System that runs in containers.
+type Containers interface {
+	Spec(node string) Spec
+	// Ready returns nil once the node answers. It is called again and again until
+	// the deadline; its last error is shown with the last lines of the log.
+	Ready(context.Context, Node) error
+	// Wire makes the nodes replicate to each other by the topology.
+	Wire(context.Context, []Node) error
+}
+
+// Spec is the container of one node.
+type Spec struct {
+	Image   string   // the official image, or the tag that Build gives
+	Build   *Build   // how to build it where it cannot be pulled; nil: only pulled
+	Command []string // nil: the image's own
+	Env     map[string]string
+	Files   map[string]string // absolute path → content, put there before the start
+	Port    int               // where clients connect
+	Memory  int64             // bytes; 0: no limit
+	Startup time.Duration     // deadline for Ready
+	// Clock says how this target's clock can be skewed: "" not at all (Why says
+	// why), "libfaketime" through LD_PRELOAD set by the agent's world.
+	Clock    string
+	ClockWhy string
+}
+
+// Build is a Dockerfile on Debian packages.
+type Build struct {
+	Tag        string // "mlcheck/mariadb:10.11-1": changed whenever the Dockerfile changes
+	Suite      string // the Debian suite of the base: "bookworm", "trixie"
+	Dockerfile string // its first line is FROM ${BASE}
+}
+
+// Simulated is a System that runs in the simulated world.
+type Simulated interface {
+	New(node string, disk Disk) Machine
+}
+
+// Disk is what survives a crash of a simulated node: an append-only log.
+type Disk interface {
+	Read() [][]byte // every record that was synced, in order
+}
+
+// Machine is a node as a deterministic function: bytes and times in, bytes and
+// times out. It is the public seam for the simulated world, for a container's
+// loop and for users' own systems. Bytes only: pointers would share state.
+type Machine interface {
+	Step(In) []Out
+}
+
+// The kinds of In and Out.
+const (
+	Start   = "start"   // In: the node has come up; its disk was given to New
+	Message = "message" // In: from a peer; Out: to a peer
+	Request = "request" // In: from a client connection
+	Reply   = "reply"   // Out: to a client connection
+	Timer   = "timer"   // In: it rang; Out: ring in After
+	Log     = "log"     // Out: append to the disk
+)
+
+// In is one thing that happens to a machine.
+type In struct {
+	Kind string
+	Wall time.Time // the node's own wall clock, which may be off
+	From string    // peer's name, or the client connection's
+	Body []byte
+}
+
+// Out is one thing that a machine does. Outs of one step happen in order; a
+// Message or Reply after a Log with Sync leaves only when the record is on disk.
+type Out struct {
+	Kind  string
+	To    string
+	After time.Duration
+	Body  []byte
+	Sync  bool
+}
+
+// Quiet is an optional capability: the target knows whether replication has
+// come to rest. State is history.QuietYes, QuietStopped or QuietMoving; Why says,
+// for stopped, which link and which error, for moving what is still on its way.
+type Quiet interface {
+	Quiet(context.Context, []Node) (state, why string, err error)
+}
+
+// Clocked is an optional capability of a System: it can read a node's own clock.
+type Clocked interface {
+	Clock(context.Context, Node) (time.Time, error)
+}
+
+// Finals is an optional capability of a System whose reads may be served from
+// elsewhere than the node: it opens the client for final reads.
+type Finals interface {
+	ConnectFinal(context.Context, Node) (Client, error)
+}
+
+// ErrRefused marks an operation that certainly did not happen.
+var ErrRefused = errors.New("refused")
+
+// Refused says that err means: this operation did not take effect, and never will.
+func Refused(err error) error { return &refused{err} }
+
+type refused struct{ err error }
+
+func (r *refused) Error() string        { return r.err.Error() }
+func (r *refused) Unwrap() error        { return r.err }
+func (r *refused) Is(target error) bool { return target == ErrRefused }
