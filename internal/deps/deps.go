@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package deps pins the modules while their users are being written.
 package deps
 
