@@ -1,0 +1,87 @@
+package mlcheck
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/mlcheck/mlcheck/internal/sim"
+	"github.com/mlcheck/mlcheck/internal/world"
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// The files of a run folder.
+const (
+	testFile    = "test.json"
+	historyFile = "history.jsonl.zst"
+	logFolder   = "logs"
+)
+
+// newFolder makes the folder of a run, store/<what>/<when>-<seed>, with the
+// completed Test in it, and lets store/latest point to it.
+func newFolder(store string, p *plan) (string, error) {
+	what := strings.Join([]string{p.Target, p.Topology, p.Workload}, "-")
+	dir := filepath.Join(store, what, fmt.Sprintf("%s-%d", time.Now().UTC().Format("20060102T150405.000Z"), p.Seed))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("the run folder cannot be made: %w; --store names another place", err)
+	}
+	ignore := filepath.Join(store, ".gitignore")
+	if _, err := os.Stat(ignore); os.IsNotExist(err) {
+		if err := os.WriteFile(ignore, []byte("*\n"), 0o644); err != nil {
+			return "", fmt.Errorf("%s cannot be written: %w", ignore, err)
+		}
+	}
+	doc, err := p.JSON()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, testFile), doc, 0o644); err != nil {
+		return "", fmt.Errorf("the Test cannot be stored: %w", err)
+	}
+	pointLatest(store, dir)
+	return dir, nil
+}
+
+// pointLatest is a convenience: a file system without links does without it.
+func pointLatest(store, dir string) {
+	rel, err := filepath.Rel(store, dir)
+	if err != nil {
+		return
+	}
+	next := filepath.Join(store, fmt.Sprintf(".latest-%d", os.Getpid()))
+	if os.Symlink(rel, next) == nil && os.Rename(next, filepath.Join(store, "latest")) != nil {
+		_ = os.Remove(next)
+	}
+}
+
+// JSON is the document as test.json has it: indented, durations in words.
+func (t Test) JSON() ([]byte, error) {
+	flow, err := yaml.MarshalWithOptions(t, yaml.JSON())
+	if err != nil {
+		return nil, fmt.Errorf("the Test cannot be encoded: %w", err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, flow, "", "  "); err != nil {
+		return nil, fmt.Errorf("the Test cannot be encoded: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func (r *runner) simulate() (world.Cluster, error) {
+	s, ok := r.conf.System.(targets.Simulated)
+	if !ok {
+		return nil, fmt.Errorf("target %s says that it runs in the simulated world but has no machine", r.Target)
+	}
+	return sim.Start(sim.Config{Nodes: r.nodes, Links: r.conf.Links, System: s, Seed: r.Seed}), nil
+}
+
+func (r *runner) containers(ctx context.Context) (world.Cluster, error) {
+	return nil, fmt.Errorf("no containers yet")
+}
