@@ -1,0 +1,176 @@
+package history
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// benchClock ticks 50 µs an event, so that frames are 4,096 events long.
+func benchClock() func() time.Duration {
+	var now atomic.Int64
+	return func() time.Duration { return time.Duration(now.Add(50_000)) }
+}
+
+var benchHeader = Header{Nodes: []string{"n1", "n2", "n3"}, Target: "reference", Workload: "register"}
+
+var benchNodes = [...]string{"n1", "n2", "n3"}
+
+// benchOp records one operation of a register workload: half reads, half writes
+// over 100 keys.
+func benchOp(r *Recorder, keys []string, session, n int) {
+	node, steps := benchNodes[session%3], []Step{{F: Read, Key: keys[n*7919%len(keys)]}}
+	if n%2 == 0 {
+		steps[0].F, steps[0].Value = Write, Int(int64(n)+1)
+	}
+	r.Invoke(session, node, steps, false)
+	if steps[0].F == Read {
+		steps[0].Value = Int(int64(n) - 10)
+	}
+	r.Complete(session, node, OK, steps, Meta{})
+}
+
+func benchKeys() []string {
+	keys := make([]string, 100)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("k%d", i)
+	}
+	return keys
+}
+
+func BenchmarkRecorder(b *testing.B) {
+	keys := benchKeys()
+	run := func(b *testing.B, do func(r *Recorder)) {
+		r, err := Create(filepath.Join(b.TempDir(), FileName), benchHeader, benchClock())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		b.ResetTimer()
+		do(r)
+		if err := r.Close(); err != nil { // what is not on disk is not recorded
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	}
+	b.Run("single", func(b *testing.B) {
+		run(b, func(r *Recorder) {
+			for n := range b.N / 2 {
+				benchOp(r, keys, n%10, n)
+			}
+		})
+	})
+	b.Run("parallel", func(b *testing.B) {
+		run(b, func(r *Recorder) {
+			var sessions atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				session := int(sessions.Add(1))
+				for n := session << 32; pb.Next(); n++ {
+					if pb.Next() {
+						benchOp(r, keys, session, n)
+					}
+				}
+			})
+		})
+	})
+}
+
+// benchFile records n events and returns the path.
+func benchFile(b *testing.B, n int) string {
+	path, keys := filepath.Join(b.TempDir(), FileName), benchKeys()
+	r, err := Create(path, benchHeader, benchClock())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for op := range n / 2 {
+		benchOp(r, keys, op%10, op)
+	}
+	if err := r.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+const benchEvents = 1_000_000
+
+func BenchmarkOpen(b *testing.B) {
+	path := benchFile(b, benchEvents)
+	var plain bytes.Buffer
+	h, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := h.WriteJSONL(&plain); err != nil {
+		b.Fatal(err)
+	}
+	plainPath := filepath.Join(b.TempDir(), PlainFileName)
+	if err := os.WriteFile(plainPath, plain.Bytes(), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	for name, path := range map[string]string{"zstd": path, "plain": plainPath} {
+		b.Run(name, func(b *testing.B) {
+			info, err := os.Stat(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if h, err := Open(path); err != nil || h.Len() != benchEvents/2 {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*benchEvents)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(info.Size())/benchEvents, "file-B/event")
+		})
+	}
+}
+
+// BenchmarkMemory tells what an operation of one step takes once it was read.
+func BenchmarkMemory(b *testing.B) {
+	path := benchFile(b, benchEvents)
+	for b.Loop() {
+		before := heap()
+		h, err := Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(heap()-before)/float64(h.Len()), "B/op-of-history")
+		runtime.KeepAlive(h)
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func BenchmarkWriteJSONL(b *testing.B) {
+	h, err := Open(benchFile(b, benchEvents))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := h.WriteJSONL(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*benchEvents)/b.Elapsed().Seconds(), "events/s")
+}
+
+func BenchmarkSHA256(b *testing.B) {
+	path := benchFile(b, benchEvents)
+	for b.Loop() {
+		if _, err := SHA256(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*benchEvents)/b.Elapsed().Seconds(), "events/s")
+}
