@@ -7,9 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -119,12 +117,7 @@ func deflated(raw []byte) (string, error) {
 	if err := w.Close(); err != nil {
 		return "", fmt.Errorf("packing operations for the page: %w", err)
 	}
-	var s strings.Builder
-	enc := base64.NewEncoder(base64.RawURLEncoding, &s) // nothing in it that a page would escape
-	if _, err := io.Copy(enc, &b); err != nil {
-		return "", fmt.Errorf("packing operations for the page: %w", err)
-	}
-	return s.String(), enc.Close()
+	return base64.RawURLEncoding.EncodeToString(b.Bytes()), nil // nothing in it that a page would escape
 }
 
 // chooseOps picks the positions of the operations that are drawn one by one:

@@ -17,16 +17,18 @@ import (
 const (
 	dgLeft    = 84 // names of leaders
 	dgRight   = 30
-	dgTop     = 26
-	dgRow     = 46 // one row of bars, label included
+	dgTop     = 4
+	dgRow     = 48 // one row of bars, label included
 	dgLanePad = 12
 	dgBar     = 10
 	dgRune    = 6.7
 	dgMinGap  = 26  // between two neighbouring instants
+	dgWide    = 940 // as far as a diagram of few instants is stretched
+	dgStretch = 2.5 // but no more than by this
 	dgLogGap  = 15  // more, for every factor of ten of time between them
 	dgAxis    = 54  // below the lanes
 	dgMaxOps  = 14  // more make no picture
-	dgTick    = 76  // room that a time label needs
+	dgTick    = 86  // room that a time label needs
 	dgArrow   = 5.5 // length of an arrow head
 )
 
@@ -42,6 +44,7 @@ type diagram struct {
 	Bars    []dgBarShape
 	Arrows  []dgArrowShape
 	Ticks   []dgTickShape
+	Breaks  []string // paths: where more than a second is left out of the axis
 	Caption string
 	Alt     string
 }
@@ -97,6 +100,9 @@ func newDiagram(ops []history.Op, edges []checker.Edge, href func(index int) str
 		d.arrow(p, e, i)
 	}
 	d.ticks(p)
+	if len(d.Breaks) > 0 {
+		d.Caption += " At // more than a second is left out."
+	}
 	d.Alt = fmt.Sprintf("Space-time diagram of %s at %s; the table says the same in words.",
 		plural(len(ops), "operation"), plural(len(d.Lanes), "leader"))
 	return d
@@ -138,15 +144,20 @@ func (p *dgPlot) placeInstants() {
 	}
 	slices.Sort(p.instant)
 	p.instant = slices.Compact(p.instant)
-	x := float64(dgLeft + 16)
+	const left = dgLeft + 16
+	at, wide := make([]float64, len(p.instant)), 0.0
 	for i, t := range p.instant {
 		if i > 0 {
 			gap := max(t-p.instant[i-1], time.Microsecond)
-			x += dgMinGap + dgLogGap*max(0, math.Log10(float64(gap)/float64(100*time.Microsecond)))
+			wide += dgMinGap + dgLogGap*max(0, math.Log10(float64(gap)/float64(100*time.Microsecond)))
 		}
-		p.xOf[t] = x
+		at[i] = wide
 	}
-	p.width = x
+	stretch := min(dgStretch, max(1, (dgWide-left-120)/max(1, wide)))
+	for i, t := range p.instant {
+		p.xOf[t] = left + at[i]*stretch
+	}
+	p.width = left + wide*stretch
 }
 
 func (p *dgPlot) placeLanes() {
@@ -298,7 +309,11 @@ func edgeClass(kind string) string {
 // room, on two levels.
 func (d *diagram) ticks(p *dgPlot) {
 	var free [2]float64
-	for _, t := range p.instant {
+	for i, t := range p.instant {
+		if i > 0 && t-p.instant[i-1] > time.Second {
+			x := (p.xOf[t] + p.xOf[p.instant[i-1]]) / 2
+			d.Breaks = append(d.Breaks, fmt.Sprintf("M%.1f %.1fl5 -10M%.1f %.1fl5 -10", x-5, d.AxisY+5, x, d.AxisY+5))
+		}
 		tick := dgTickShape{X: p.xOf[t], Y2: d.AxisY + 5}
 		for level := range free {
 			if tick.X-dgTick/2 < free[level] {

@@ -11,7 +11,7 @@ import (
 const (
 	stW       = 1000.0
 	stLeft    = 70.0
-	stRight   = 16.0
+	stRight   = 26.0
 	stTop     = 20.0
 	stFault   = 15.0
 	stLane    = 46.0

@@ -28,7 +28,7 @@ func (r *Run) facts() []fact {
 		add("workload", hd.Workload)
 		add("conflict policy", hd.Policy)
 		add("lasted", span(lasted(h).Round(time.Millisecond)))
-		add("operations", outcomeWords(h))
+		add("operations", strings.Replace(strings.Replace(outcomeWords(h), " operations", "", 1), " operation", "", 1))
 	}
 	switch {
 	case r.Results != nil:

@@ -66,7 +66,7 @@
     ops.rows = rows.map((free) => Math.max(1, free.length));
   };
 
-  const LEFT = 78, RIGHT = 14, STAGE = 22, FAULT = 18, LANE = 58, GAP = 10, CLOCK = 104, AXIS = 30, BIN = 3;
+  const LEFT = 78, RIGHT = 26, STAGE = 22, FAULT = 18, LANE = 58, GAP = 10, CLOCK = 104, AXIS = 30, BIN = 3;
   const faultsTop = STAGE, lanesTop = STAGE + T.Rows * FAULT + GAP;
   const clocksTop = lanesTop + T.Lanes.length * (LANE + GAP);
   const axisTop = clocksTop + (T.Clocks.length ? CLOCK + 14 : 0);
@@ -395,6 +395,10 @@
     if (f) {
       const at = (t) => (t < 0 ? "never" : (t / 1e9).toFixed(3) + " s");
       return "fault " + f.ID + ": " + f.What + "\n" + f.State + "\nplanned " + at(f.Planned) + " to " + at(f.Healing) + "\nmeasured " + at(f.Effective) + " to " + at(f.Healed);
+    }
+    if (y < STAGE) {
+      const near = T.Stages.filter((s) => Math.abs(toX(s.T) - x) < 40);
+      return near.map((s) => s.Name + " at " + (s.T / 1e9).toFixed(3) + " s" + (s.Note ? ": " + s.Note : "")).join("\n");
     }
     const l = T.Lanes.findIndex((_, l) => y >= laneTop(l) && y < laneTop(l) + LANE);
     if (l >= 0 && bins) {
