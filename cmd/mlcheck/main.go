@@ -1,4 +1,10 @@
 // Command mlcheck is the command line.
 package main
 
-func main() {}
+import "os"
+
+func main() {
+	if children(os.Args[1:]) {
+		return
+	}
+}
