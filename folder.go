@@ -5,15 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/mlcheck/mlcheck/internal/docker"
 	"github.com/mlcheck/mlcheck/internal/sim"
 	"github.com/mlcheck/mlcheck/internal/world"
+	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/reports"
 	"github.com/mlcheck/mlcheck/targets"
 )
 
@@ -21,7 +26,6 @@ import (
 const (
 	testFile    = "test.json"
 	historyFile = "history.jsonl.zst"
-	logFolder   = "logs"
 )
 
 // newFolder makes the folder of a run, store/<what>/<when>-<seed>, with the
@@ -82,6 +86,37 @@ func (r *runner) simulate() (world.Cluster, error) {
 	return sim.Start(sim.Config{Nodes: r.nodes, Links: r.conf.Links, System: s, Seed: r.Seed}), nil
 }
 
+// containers deploys the target on a container engine.
 func (r *runner) containers(ctx context.Context) (world.Cluster, error) {
-	return nil, fmt.Errorf("no containers yet")
+	c, err := docker.Start(ctx, docker.Config{
+		Run: runID(r.dir), Target: r.Target, Nodes: r.nodes, Links: nemesis.Paths(r.conf.Links),
+		System: r.conf.System, Keep: r.opt.Keep, Progress: r.opt.Progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// runID names a run on an engine: when, seed, and a random part, since several
+// may start in one millisecond.
+func runID(dir string) string {
+	return fmt.Sprintf("%s-%04x", filepath.Base(dir), rand.Uint32N(1<<16))
+}
+
+// saveInfo stores what a reader wants to know and no checker may depend on.
+func (r *runner) saveInfo() error {
+	info := reports.Info{Name: strings.Join([]string{r.Target, r.Topology, r.Workload}, " "), Version: Version()}
+	if b, ok := r.cluster.(interface{ Base() time.Time }); ok {
+		info.Base = b.Base().UTC()
+	}
+	return reports.SaveInfo(r.dir, info)
+}
+
+// Version is this mlcheck's, as Go knows it.
+func Version() string {
+	if bi, ok := debug.ReadBuildInfo(); ok && bi.Main.Version != "" {
+		return bi.Main.Version
+	}
+	return "(devel)"
 }

@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/mlcheck/mlcheck/targets"
+	"github.com/mlcheck/mlcheck/targets/mariadb"
 	"github.com/mlcheck/mlcheck/targets/reference"
 )
 
 // Targets are the systems that come with mlcheck, in the order of their names.
 func Targets() []targets.Target {
-	return []targets.Target{reference.Target{}}
+	return []targets.Target{mariadb.New(), reference.Target{}}
 }
 
 // TargetNames are their names.

@@ -102,6 +102,9 @@ func (r *runner) record(ctx context.Context) (err error) {
 		return fmt.Errorf("the history cannot be written: %w", err)
 	}
 	r.recorded = true
+	if err := r.saveInfo(); err != nil {
+		return errors.Join(err, r.rec.Close())
+	}
 	defer func() { err = errors.Join(err, r.seal()) }()
 	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
 		if err := stage(ctx); err != nil && ctx.Err() == nil {
@@ -132,9 +135,9 @@ func (r *runner) tearDown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	began := time.Now()
-	logs := r.cluster.Logs(ctx, filepath.Join(r.dir, logFolder))
-	if keeper, ok := r.cluster.(interface{ Kept() string }); ok && r.opt.Keep {
-		r.kept = keeper.Kept()
+	logs := r.cluster.Logs(ctx, r.dir)
+	if keeper, ok := r.cluster.(interface{ RemoveCommand() string }); ok && r.opt.Keep {
+		r.kept = keeper.RemoveCommand()
 	}
 	if err := r.cluster.Close(ctx); err != nil {
 		return fmt.Errorf("tearing down: %w; `mlcheck clean` removes what is left", err)

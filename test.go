@@ -4,7 +4,6 @@
 package mlcheck
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -358,5 +357,3 @@ func quote(s string) string {
 	}
 	return s
 }
-
-var errNoTest = errors.New("the folder holds no test.json")

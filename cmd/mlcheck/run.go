@@ -43,7 +43,7 @@ reads; flags win over the document.`,
   mlcheck run --target mariadb --nemesis partition --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			bare := cmd.Flags().NFlag() == 0
+			bare := isBare(cmd.Flags())
 			t := mlcheck.Lesson()
 			if !bare {
 				t = mlcheck.Test{Seed: rand.Uint64N(1_000_000)}
@@ -87,6 +87,15 @@ reads; flags win over the document.`,
 	fl.BoolVar(&f.keep, "keep", false, "leave the nodes up, and print how to remove them")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the Test and its schedule, and run nothing")
 	return cmd
+}
+
+// isBare says that nothing was said about what to run: that is the lesson.
+func isBare(fl *pflag.FlagSet) bool {
+	bare := true
+	fl.Visit(func(f *pflag.Flag) {
+		bare = bare && (f.Name == "store" || f.Name == "dry-run")
+	})
+	return bare
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -43,7 +43,9 @@ func (system) New(string, targets.Disk) targets.Machine { return echo{[]string{"
 
 var pair = Config{Nodes: []string{"n1", "n2"}, Links: []history.Link{{From: "n1", To: "n2"}}, System: system{}, Seed: 1}
 
-func named(name string, do func(context.Context) error) world.Task { return world.Task{Name: name, Do: do} }
+func named(name string, do func(context.Context) error) world.Task {
+	return world.Task{Name: name, Do: do}
+}
 
 func TestTimeJumpsAndTasksInterleaveByTime(t *testing.T) {
 	c := Start(pair)
