@@ -319,35 +319,51 @@ func propertyNames() []string {
 	return names
 }
 
-// Command is the command line that repeats the run. A schedule that was
-// written by hand has none: then the stored document is the way.
+// Command is the command line that runs a completed Test again. What says which
+// test it is is always there; the rest only where it is not the default. A
+// schedule that was written by hand has no command line: then the stored document
+// is the way.
 func (t Test) Command() string {
+	def, err := Test{Target: t.Target, Workload: t.Workload, Topology: t.Topology, Leaders: t.Leaders}.Complete()
+	if err != nil {
+		def = Test{}
+	}
 	var b strings.Builder
-	b.WriteString("mlcheck run --target " + t.Target)
-	flag := func(name, value string) { b.WriteString(" --" + name + " " + value) }
-	flag("world", t.World)
-	flag("topology", t.Topology)
-	flag("leaders", strconv.Itoa(t.Leaders))
+	b.WriteString("mlcheck run")
+	flag := func(name, value, standard string) {
+		if value != standard {
+			b.WriteString(" --" + name + " " + quote(value))
+		}
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	share := func(x *float64) string {
+		if x == nil {
+			return ""
+		}
+		return number(*x)
+	}
+	flag("target", t.Target, "")
+	flag("world", t.World, def.World)
+	flag("topology", t.Topology, "")
+	flag("leaders", strconv.Itoa(t.Leaders), "3")
 	for _, name := range slices.Sorted(maps.Keys(t.Options)) {
-		b.WriteString(" -o " + quote(name+"="+t.Options[name]))
+		if t.Options[name] != def.Options[name] {
+			b.WriteString(" -o " + quote(name+"="+t.Options[name]))
+		}
 	}
-	flag("workload", t.Workload)
-	flag("sessions", strconv.Itoa(t.Sessions))
-	flag("keys", strconv.Itoa(t.Keys))
-	flag("rate", strconv.FormatFloat(t.Rate, 'g', -1, 64))
-	flag("reads", strconv.FormatFloat(*t.Reads, 'g', -1, 64))
-	flag("moves", strconv.FormatFloat(*t.Moves, 'g', -1, 64))
-	flag("time", t.Time.String())
-	flag("timeout", t.Timeout.String())
-	flag("quiet", t.Quiet.String())
-	if len(t.Nemesis) > 0 {
-		flag("nemesis", strings.Join(t.Nemesis, ","))
-		flag("skew", t.Skew.String())
-	}
-	if len(t.Claims) > 0 {
-		flag("claim", strings.Join(t.Claims, ","))
-	}
-	flag("seed", strconv.FormatUint(t.Seed, 10))
+	flag("workload", t.Workload, "")
+	flag("sessions", strconv.Itoa(t.Sessions), strconv.Itoa(def.Sessions))
+	flag("keys", strconv.Itoa(t.Keys), strconv.Itoa(def.Keys))
+	flag("rate", number(t.Rate), number(def.Rate))
+	flag("reads", share(t.Reads), share(def.Reads))
+	flag("moves", share(t.Moves), share(def.Moves))
+	flag("nemesis", strings.Join(t.Nemesis, ","), "")
+	flag("skew", t.Skew.String(), def.Skew.String())
+	flag("time", t.Time.String(), "")
+	flag("timeout", t.Timeout.String(), def.Timeout.String())
+	flag("quiet", t.Quiet.String(), def.Quiet.String())
+	flag("claim", strings.Join(t.Claims, ","), "")
+	flag("seed", strconv.FormatUint(t.Seed, 10), "")
 	return b.String()
 }
 

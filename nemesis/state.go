@@ -37,10 +37,12 @@ func At(faults []Fault, t time.Duration) State {
 
 func canonical(cut map[history.Link]bool, clocks map[string]ClockState) State {
 	var s State
+	// The order does not show: both lists are sorted.
 	for l := range cut {
 		s.Cut = append(s.Cut, l)
 	}
 	SortLinks(s.Cut)
+	// Nor does this order.
 	for _, c := range clocks {
 		if c.Offset != 0 || c.PPM != 0 {
 			s.Clocks = append(s.Clocks, c)

@@ -302,6 +302,7 @@ func (m *machine) read(key string, own []cell) history.Value {
 		reg = history.Int(e.value)
 	}
 	present := map[int64]bool{}
+	// The order does not show: the elements end up in a map, and then sorted.
 	for el, e := range row {
 		if el != 0 {
 			isSet, present[el] = true, !e.dead
@@ -322,6 +323,7 @@ func (m *machine) read(key string, own []cell) history.Value {
 		return reg
 	}
 	list := []int64{}
+	// The order does not show: the list is sorted below.
 	for el, here := range present {
 		if here {
 			list = append(list, el)
