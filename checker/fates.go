@@ -1,0 +1,352 @@
+package checker
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// fate is what became of an acknowledged write; every one has exactly one.
+type fate uint8
+
+const (
+	survived   fate = iota + 1
+	superseded      // a later write that took effect was made after it, in causal order
+	dropped         // what a leader ends with is concurrent with it
+	lost            // what every leader ends with is older, or nothing at all
+	undecided       // only writes that may or may not have happened could explain its absence
+	partial         // leaders still differ, and it is there at some of them
+	unread          // no final state of its key
+)
+
+// cause says which promise a lost write breaks.
+type cause uint8
+
+const (
+	staleWin cause = iota + 1
+	vanished       // durability
+	either         // cannot be told apart without stamps
+	withDisk       // the only copy was on a disk that was wiped: breaks nothing
+)
+
+// fates are the fates of all acknowledged writes of registers.
+type fates struct {
+	counts  map[fate]int
+	lost    []loss
+	dropped []loss
+}
+
+// loss is a write that is not there at the end.
+type loss struct {
+	key    int32
+	w      int32 // event
+	beaten int32 // the event whose write the leaders end with; -1: nothing
+	final  int32 // a final read step that shows it
+	cause  cause
+	seenAt int // a leader other than the one that acknowledged it showed it: its node; else -1
+}
+
+// fates works them out once for all properties that count them: O(k) a write.
+func (ix *index) fates() *fates {
+	ix.fatesOnce.Do(func() {
+		ix.fateList = &fates{counts: map[fate]int{}}
+		o := ix.co()
+		if o.flaw != "" {
+			return
+		}
+		j := &judge{order: o, fates: ix.fateList, restarts: restartIndexes(ix.h), unsure: ix.unsureWrites()}
+		for _, e := range ix.ackedWrites() {
+			for _, key := range ix.keysWritten(e) {
+				j.write(key, e)
+			}
+		}
+		j.causes()
+	})
+	return ix.fateList
+}
+
+// ackedWrites are the acknowledged events that write a register, in order.
+func (ix *index) ackedWrites() []int32 {
+	var es []int32
+	for e := range int32(ix.n) {
+		if ix.h.Outcome(ix.op(e)) == history.OK && len(ix.keysWritten(e)) > 0 {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
+// keysWritten are the registers that an event writes.
+func (ix *index) keysWritten(e int32) []int32 {
+	from, to := ix.steps(e)
+	var keys []int32
+	for s := from; s < to; s++ {
+		key := int32(ix.h.StepKey(s))
+		if kindOf(ix.h.StepF(s)) == register && ix.kind[key] == register && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// unsureWrites are, by key, writes that nobody read and nobody acknowledged,
+// but which may have happened.
+func (ix *index) unsureWrites() map[int32][]int32 {
+	m := map[int32][]int32{}
+	for e := range int32(ix.n) {
+		if ix.h.Outcome(ix.op(e)) != history.Info || ix.read[e] {
+			continue
+		}
+		for _, key := range ix.keysWritten(e) {
+			m[key] = append(m[key], e)
+		}
+	}
+	return m
+}
+
+// judge decides fates.
+type judge struct {
+	*order
+	*fates
+	restarts map[string][]int
+	unsure   map[int32][]int32
+}
+
+func (j *judge) write(key, w int32) {
+	f, at := j.fateOf(key, w)
+	j.counts[f]++
+	switch f {
+	case lost:
+		j.lost = append(j.lost, at)
+	case dropped:
+		j.dropped = append(j.dropped, at)
+	}
+}
+
+func (j *judge) fateOf(key, w int32) (fate, loss) {
+	ends := j.ix.end.read[key]
+	if ends == nil {
+		if j.superseded(key, w) >= 0 {
+			return superseded, loss{}
+		}
+		return unread, loss{}
+	}
+	var here []fate
+	var first loss
+	for _, s := range ends {
+		if s < 0 {
+			here = append(here, unread)
+			continue
+		}
+		f, beaten := j.atLeader(key, w, s)
+		if len(here) == 0 || here[0] == unread || f == lost && first.beaten < 0 {
+			first = loss{key: key, w: w, beaten: beaten, final: s, seenAt: -1}
+		}
+		here = append(here, f)
+	}
+	switch {
+	case !slices.ContainsFunc(here, func(f fate) bool { return f != survived && f != unread }) && slices.Contains(here, survived):
+		return survived, loss{}
+	case j.superseded(key, w) >= 0:
+		return superseded, loss{}
+	}
+	for _, f := range here[1:] {
+		if f != here[0] {
+			if slices.Contains(here, survived) {
+				return partial, loss{}
+			}
+			if slices.Contains(here, unread) {
+				return undecided, loss{} // it may have survived where nobody could look
+			}
+			return partial, loss{}
+		}
+	}
+	if here[0] == lost || here[0] == dropped {
+		if slices.ContainsFunc(j.unsure[key], func(u int32) bool { return j.before(w, u) }) {
+			return undecided, loss{}
+		}
+	}
+	return here[0], first
+}
+
+// atLeader is the fate of w at the leader whose final read is step s, and the
+// event whose write is there instead.
+func (j *judge) atLeader(key, w, s int32) (fate, int32) {
+	if l := j.ix.h.StepList(int(s)); len(l) > 0 {
+		return j.amongSiblings(key, w, l)
+	}
+	switch src := j.ix.src[s]; {
+	case src >= 0:
+		return j.against(w, j.ix.eventOf(src)), j.ix.eventOf(src)
+	case src == srcThinAir:
+		return undecided, -1
+	}
+	return j.againstNothing(key, w)
+}
+
+func (j *judge) against(w, f int32) fate {
+	switch {
+	case w == f:
+		return survived
+	case j.before(f, w):
+		return lost
+	}
+	return dropped
+}
+
+// againstNothing is the fate of w where a leader ends with nothing: the initial
+// state, or a delete.
+func (j *judge) againstNothing(key, w int32) (fate, int32) {
+	older, unsure, concurrent := int32(-1), false, int32(-1)
+	for _, s := range j.ix.deletes[key] {
+		d := j.ix.eventOf(s)
+		switch {
+		case d == w:
+			return survived, w
+		case !j.ix.certain(d):
+			unsure = unsure || !j.before(d, w)
+		case j.before(d, w):
+			older = d
+		default:
+			concurrent = d
+		}
+	}
+	switch {
+	case concurrent >= 0:
+		return dropped, concurrent
+	case unsure:
+		return undecided, -1
+	}
+	return lost, older
+}
+
+func (j *judge) amongSiblings(key, w int32, l []int64) (fate, int32) {
+	best, beaten := lost, int32(-1)
+	for _, v := range l {
+		s, ok := j.ix.values.get(key, v)
+		if !ok {
+			continue
+		}
+		f := j.ix.eventOf(s)
+		switch at := j.against(w, f); at {
+		case survived:
+			return survived, f
+		case dropped:
+			best, beaten = dropped, f
+		default:
+			if beaten < 0 {
+				beaten = f
+			}
+		}
+	}
+	return best, beaten
+}
+
+// causes tells for each lost write which promise its loss breaks.
+func (j *judge) causes() {
+	if len(j.lost) == 0 {
+		return
+	}
+	byWrite := map[int32]int{}
+	for i, l := range j.lost {
+		byWrite[j.ix.writeOf(l.w, l.key)] = i
+	}
+	shown := make([][]int, len(j.lost)) // by loss: the leaders that showed it
+	for s, src := range j.ix.src {
+		if src < 0 {
+			continue
+		}
+		if i, ok := byWrite[src]; ok {
+			if n := j.ix.node(j.ix.opOfStep(int32(s))); !slices.Contains(shown[i], n) {
+				shown[i] = append(shown[i], n)
+			}
+		}
+	}
+	for i := range j.lost {
+		l := &j.lost[i]
+		origin := j.ix.node(j.ix.op(l.w))
+		for _, n := range shown[i] {
+			if n != origin {
+				l.seenAt = n
+			}
+		}
+		l.cause = j.cause(l, append(shown[i], origin))
+	}
+}
+
+// cause follows PROPERTIES: stamps decide where there are any; without them it
+// is a stale win if a leader that held the write, and did not restart since,
+// ends with the older one.
+func (j *judge) cause(l *loss, holders []int) cause {
+	h := j.ix.h
+	k := j.ix.op(l.w)
+	if j.wiped(k) && l.seenAt < 0 {
+		return withDisk
+	}
+	if l.beaten < 0 {
+		return vanished
+	}
+	mine, ok := stampOf(h, k)
+	theirs, ok2 := stampOf(h, j.ix.op(l.beaten))
+	if ok && ok2 {
+		switch mine.compare(theirs) {
+		case -1:
+			return staleWin
+		case 1:
+			return vanished
+		}
+	}
+	restarted := false
+	for _, n := range holders {
+		if !j.restartedSince(n, h.Index(k)) {
+			return staleWin
+		}
+		restarted = true
+	}
+	if restarted && l.seenAt < 0 {
+		return vanished
+	}
+	return either
+}
+
+func (j *judge) restartedSince(node, event int) bool {
+	return slices.ContainsFunc(j.restarts[j.ix.h.Nodes()[node]], func(i int) bool { return i > event })
+}
+
+// wiped says whether the disk of the leader that acknowledged operation k was wiped later.
+func (j *judge) wiped(k int) bool {
+	for _, ev := range j.ix.h.Events {
+		if ev.Type == history.FaultEvent && ev.Kind == "wipe" && ev.Index > j.ix.h.Index(k) && slices.Contains(ev.Nodes, j.ix.nodeName(k)) {
+			return true
+		}
+	}
+	return false
+}
+
+// keepsConcurrent says whether a policy promises to keep concurrent writes, so
+// that dropping one of them is a loss.
+func keepsConcurrent(policy string) bool {
+	return hasPrefix(policy, "siblings", "crdt", "merge", "certify", "home")
+}
+
+// notByCausality are policies whose order is not meant to extend causality.
+func notByCausality(policy string) bool { return hasPrefix(policy, "first", "max", "min") }
+
+func hasPrefix(s string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}
+
+// skew is what stamps say about two leaders' clocks: by how much the clock that
+// stamped a was ahead of the one that stamped b, taking the middle of each
+// operation as the time at which it was stamped.
+func (ix *index) skew(a, b int) (time.Duration, bool) {
+	x, ok := stampOf(ix.h, a)
+	y, ok2 := stampOf(ix.h, b)
+	if !ok || !ok2 {
+		return 0, false
+	}
+	middle := func(k int) time.Duration { return (ix.h.Start(k) + ix.when(k)) / 2 }
+	return time.Duration(x.time-y.time) - (middle(a) - middle(b)), true
+}

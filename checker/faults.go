@@ -1,0 +1,164 @@
+package checker
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// The states of a fault in a report.
+const (
+	effective   = "effective"
+	absent      = "absent"
+	idle        = "idle"
+	stuck       = "stuck"
+	notMeasured = "not measured"
+)
+
+// faultReports says of every fault of a history whether it was really there,
+// and whether it met any traffic.
+func faultReports(ix *index) []FaultReport {
+	byID := map[int]*FaultReport{}
+	drops := map[int]int64{} // what a cut swallowed; -1: not known
+	phases := map[int]map[string]history.Event{}
+	for _, ev := range ix.h.Events {
+		if ev.Type != history.FaultEvent {
+			continue
+		}
+		f := byID[ev.Fault]
+		if f == nil {
+			f = &FaultReport{Fault: ev.Fault, Kind: ev.Kind, Planned: -1, Effective: -1, Healing: -1, Healed: -1}
+			byID[ev.Fault], phases[ev.Fault], drops[ev.Fault] = f, map[string]history.Event{}, -1
+		}
+		f.record(ev)
+		phases[ev.Fault][ev.Phase] = ev
+		if ev.Phase == history.Healing || ev.Phase == history.Healed {
+			drops[ev.Fault] = max(drops[ev.Fault], ev.Dropped)
+		}
+	}
+	reports := make([]FaultReport, 0, len(byID))
+	for id, f := range byID {
+		f.What = whatFault(ix, phases[id])
+		f.State = faultState(ix, f, phases[id], drops[id])
+		reports = append(reports, *f)
+	}
+	sort.Slice(reports, func(i, j int) bool { return reports[i].Fault < reports[j].Fault })
+	return reports
+}
+
+func (f *FaultReport) record(ev history.Event) {
+	switch t := int64(ev.T); ev.Phase {
+	case history.Planned:
+		f.Planned = t
+	case history.Effective:
+		f.Effective = t
+	case history.Healing:
+		f.Healing = t
+	case history.Healed:
+		f.Healed = t
+	}
+	if ev.Why != "" {
+		if f.Note != "" {
+			f.Note += "; "
+		}
+		f.Note += ev.Why
+	}
+}
+
+func faultState(ix *index, f *FaultReport, phases map[string]history.Event, dropped int64) string {
+	_, isStuck := phases[history.Stuck]
+	_, isAbsent := phases[history.Absent]
+	switch {
+	case isStuck:
+		return stuck
+	case isAbsent:
+		return absent
+	case f.Effective < 0:
+		return notMeasured
+	case f.Kind == "partition" && dropped == 0:
+		return idle
+	case f.Kind == "clock" && !ix.wroteUnder(f, phases):
+		return idle
+	}
+	return effective
+}
+
+// wroteUnder says whether a node acknowledged any write while its clock was off.
+func (ix *index) wroteUnder(f *FaultReport, phases map[string]history.Event) bool {
+	offsets := phases[history.Planned].Offsets
+	if len(offsets) == 0 {
+		offsets = phases[history.Effective].Offsets
+	}
+	for k := range ix.h.Len() {
+		_, skewed := offsets[ix.nodeName(k)]
+		if ix.h.Outcome(k) == history.OK && (skewed || len(offsets) == 0) && f.inForce(ix.when(k)) && ix.writes(k) {
+			return true
+		}
+	}
+	return false
+}
+
+// inForce says whether the fault was measured to be there at t.
+func (f *FaultReport) inForce(t time.Duration) bool {
+	end := f.Healing
+	if f.Healed >= 0 {
+		end = f.Healed
+	}
+	return f.Effective >= 0 && int64(t) >= f.Effective && (end < 0 || int64(t) <= end)
+}
+
+// writes says whether operation k changes anything.
+func (ix *index) writes(k int) bool {
+	from, to := ix.h.Steps(k)
+	for s := from; s < to; s++ {
+		if ix.h.StepF(s).IsWrite() {
+			return true
+		}
+	}
+	return false
+}
+
+// whatFault says what a fault did, in words.
+func whatFault(ix *index, phases map[string]history.Event) string {
+	ev, ok := phases[history.Planned]
+	if !ok {
+		ev = phases[history.Effective]
+	}
+	var parts []string
+	for _, l := range ev.Links {
+		parts = append(parts, l.From+" → "+l.To)
+	}
+	if len(parts) > 0 {
+		return joined(parts) + " cut"
+	}
+	for _, n := range ix.h.Nodes() {
+		if d, ok := ev.Offsets[n]; ok {
+			parts = append(parts, fmt.Sprintf("%s's clock %+.3g s", n, time.Duration(d).Seconds()))
+		}
+	}
+	if len(parts) > 0 {
+		word := joined(parts)
+		if ev.PPM != 0 {
+			word += fmt.Sprintf(", drifting by %+d ppm", ev.PPM)
+		}
+		return word
+	}
+	word := ev.Kind
+	if len(ev.Nodes) > 0 {
+		word += " at " + joined(ev.Nodes)
+	}
+	if ev.PPM != 0 {
+		word += fmt.Sprintf(", %+d ppm", ev.PPM)
+	}
+	return word
+}
+
+func joined(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}

@@ -1,0 +1,287 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+func noLostUpdates() Property {
+	return Property{
+		Name:    "no-lost-updates",
+		Title:   "Of two read-modify-writes of one version, neither disappears.",
+		Source:  "Berenson et al. 1995 (P4); Kleppmann, DDIA ch. 5 and 7 (lost updates)",
+		Applies: updatesApply,
+		Check: func(ctx context.Context, h *history.History) Result {
+			return checkLostUpdates(indexFor(ctx, h))
+		},
+	}
+}
+
+func updatesApply(h *history.History) string {
+	if len(readModifyWrites(newPlain(h))) == 0 {
+		return "no session reads a key and then writes it in one operation"
+	}
+	return finalsRecorded(h)
+}
+
+// rmw is one read-modify-write of a register.
+type rmw struct {
+	op          int // of the write
+	readOp      int // of the read: the same, but in the workload rmw-blind
+	read, write int32
+}
+
+// plain is the little of an index that finding read-modify-writes needs.
+type plain struct {
+	h    *history.History
+	node func(k int) int
+}
+
+func newPlain(h *history.History) plain { return plain{h, h.Node} }
+
+// readModifyWrites are the acknowledged ones, in order: a read and a later write
+// of the same key in one operation, or, in the workload rmw-blind, in two
+// operations of one session that follow each other at one node.
+func readModifyWrites(p plain) []rmw {
+	h := p.h
+	blind := h.Header.Workload == "rmw-blind"
+	var found []rmw
+	type pending struct {
+		op, node int
+		read     int32
+	}
+	last := map[int]pending{} // session → the read it did last
+	for k := range h.Len() {
+		from, to := h.Steps(k)
+		if h.Final(k) || h.Outcome(k) != history.OK {
+			delete(last, h.Session(k))
+			continue
+		}
+		if blind && to-from == 1 {
+			prev, ok := last[h.Session(k)]
+			delete(last, h.Session(k))
+			switch h.StepF(from) {
+			case history.Read:
+				last[h.Session(k)] = pending{k, p.node(k), int32(from)}
+			case history.Write:
+				if ok && prev.node == p.node(k) && h.StepKey(int(prev.read)) == h.StepKey(from) {
+					found = append(found, rmw{k, prev.op, prev.read, int32(from)})
+				}
+			}
+			continue
+		}
+		for s := from; s < to; s++ {
+			if h.StepF(s) != history.Write {
+				continue
+			}
+			for t := s - 1; t >= from; t-- {
+				if h.StepF(t) == history.Read && h.StepKey(t) == h.StepKey(s) {
+					found = append(found, rmw{k, k, int32(t), int32(s)})
+					break
+				}
+			}
+		}
+	}
+	return found
+}
+
+// update is a read-modify-write, and at how many leaders the final state comes from it.
+type update struct {
+	rmw
+	effects int
+}
+
+func checkLostUpdates(ix *index) Result {
+	if why := ix.end.cannot(); why != "" {
+		return Result{Verdict: Unknown, Reason: why}
+	}
+	all := readModifyWrites(plain{ix.h, ix.node})
+	byKey := map[int32][]rmw{}
+	for _, u := range all {
+		key := int32(ix.h.StepKey(int(u.write)))
+		byKey[key] = append(byKey[key], u)
+	}
+	r := Result{Counts: map[string]int{"read-modify-writes": len(all)}}
+	for _, key := range ix.writtenKeys() {
+		if us := byKey[key]; len(us) > 0 && ix.kind[key] == register {
+			r.Chances += ix.overlapping(us)
+			ix.judgeUpdates(&r, key, us)
+		}
+	}
+	r.Findings = smallest(r.Findings)
+	switch {
+	case r.Violations > 0:
+		r.Verdict = Violated
+		r.Reason = fmt.Sprintf("%s without effect: another one of the same version won", plural(r.Violations, "acknowledged read-modify-write is", "acknowledged read-modify-writes are"))
+	case ix.unreadable() != "":
+		r.Verdict, r.Reason = Unknown, ix.unreadable()
+	case r.Chances == 0:
+		r.Verdict, r.Reason = Unknown, "0 chances: no two read-modify-writes of a key overlapped at two leaders"
+	default:
+		r.Verdict = Holds
+		r.Reason = fmt.Sprintf("no read-modify-write was lost to another of the same version (%s)", plural(r.Chances, "chance", "chances"))
+	}
+	return r
+}
+
+// judgeUpdates finds, among the updates of each version of a key, those from
+// which no leader's final state comes though it comes from another.
+func (ix *index) judgeUpdates(r *Result, key int32, us []rmw) {
+	reads, all := ix.ends(key)
+	if !all {
+		r.Counts["keys not read at every leader"]++
+		return
+	}
+	effects := ix.effectsAt(us, reads)
+	var versions [][]update
+	at := map[int64]int{}
+	for _, u := range us {
+		for _, v := range ix.versions(u.read) {
+			i, known := at[v]
+			if !known {
+				i = len(versions)
+				at[v], versions = i, append(versions, nil)
+			}
+			versions[i] = append(versions[i], update{u, effects[u.write]})
+		}
+	}
+	flagged := map[int32]bool{}
+	for _, same := range versions {
+		winner := slices.IndexFunc(same, func(u update) bool { return u.effects > 0 })
+		for _, u := range same {
+			switch {
+			case u.effects == len(reads) || flagged[u.write]:
+			case u.effects > 0:
+				r.Counts["partial"]++
+			case winner < 0:
+				if len(same) > 1 {
+					r.Counts["gone with their version"]++
+				}
+			default:
+				flagged[u.write] = true
+				ix.lostUpdate(r, u.rmw, same[winner].rmw, reads[0])
+			}
+		}
+	}
+}
+
+// versions are what a read returned, as numbers that name versions.
+func (ix *index) versions(read int32) []int64 {
+	switch src := ix.src[read]; {
+	case src >= 0:
+		return []int64{int64(src)}
+	case src == srcInitial:
+		return []int64{-1}
+	}
+	var vs []int64
+	ix.eachSource(int(read), func(w int32) { vs = append(vs, int64(w)) })
+	return vs
+}
+
+// effectsAt counts for each write at how many leaders the final state comes from
+// it: is it, or was made by reading it and writing, and so on.
+func (ix *index) effectsAt(us []rmw, reads []int32) map[int32]int {
+	madeFrom := map[int32]int32{} // write → the read that it was made from
+	for _, u := range us {
+		madeFrom[u.write] = u.read
+	}
+	n := map[int32]int{}
+	for _, final := range reads {
+		done := map[int32]bool{}
+		var todo []int32
+		visit := func(w int32) {
+			if !done[w] {
+				done[w] = true
+				todo = append(todo, w)
+			}
+		}
+		ix.eachSource(int(final), visit)
+		for len(todo) > 0 {
+			w := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			n[w]++
+			if read, ok := madeFrom[w]; ok {
+				ix.eachSource(int(read), visit)
+			} else if read := ix.readBefore(w); read >= 0 {
+				ix.eachSource(int(read), visit)
+			}
+		}
+	}
+	return n
+}
+
+// readBefore is the read in the same operation that a write which was never
+// acknowledged was made from, or -1.
+func (ix *index) readBefore(w int32) int32 {
+	from, _ := ix.h.Steps(ix.opOfStep(w))
+	for s := w - 1; s >= int32(from); s-- {
+		if ix.h.StepF(int(s)) == history.Read && ix.h.StepKey(int(s)) == ix.h.StepKey(int(w)) {
+			return s
+		}
+	}
+	return -1
+}
+
+// overlapping counts pairs of read-modify-writes of one key at two leaders of
+// which neither had ended when the other began.
+func (ix *index) overlapping(us []rmw) int {
+	n := 0
+	us = slices.Clone(us)
+	sort.SliceStable(us, func(i, j int) bool { return ix.h.Index(us[i].readOp) < ix.h.Index(us[j].readOp) })
+	var open []rmw
+	for _, u := range us {
+		open = slices.DeleteFunc(open, func(v rmw) bool { return ix.h.Return(v.op) < ix.h.Index(u.readOp) })
+		for _, v := range open {
+			if ix.node(v.op) != ix.node(u.op) {
+				n++
+			}
+		}
+		open = append(open, u)
+	}
+	return n
+}
+
+func (ix *index) lostUpdate(r *Result, u, winner rmw, final int32) {
+	label := "across leaders"
+	if ix.node(u.op) == ix.node(winner.op) {
+		label = "same leader"
+	}
+	r.Counts[label]++
+	r.add(func() Finding {
+		version := ix.assigned(u.read)
+		story := fmt.Sprintf("%s read %s and made %s from it, %s. %s had made %s from the same version, %s. Every leader's final state (%s) comes from %s, and %s is in it nowhere.",
+			upper(ix.who(u.op)), version, ix.assigned(u.write), ix.acked(ix.eventOf(u.write)),
+			upper(ix.who(winner.op)), ix.assigned(winner.write), ix.acked(ix.eventOf(winner.write)),
+			ix.assigned(final), ix.assigned(winner.write), ix.assigned(u.write))
+		var ops []int
+		if src := ix.src[u.read]; src >= 0 {
+			ops = append(ops, ix.opOfStep(src))
+		}
+		ops = append(ops, u.readOp, u.op, winner.readOp, winner.op, ix.opOfStep(final))
+		return ix.finding("no-lost-updates", label, story, ops, ix.updateEdges(u, winner))
+	})
+}
+
+func (ix *index) updateEdges(us ...rmw) []Edge {
+	var edges []Edge
+	for _, u := range us {
+		if src := ix.src[u.read]; src >= 0 {
+			g := ix.opOfStep(src)
+			edges = append(edges, Edge{
+				From: ix.h.Index(g), To: ix.h.Index(u.readOp), Kind: "wr",
+				Because: fmt.Sprintf("%s at %s read %s", ix.who(u.readOp), ix.nodeName(u.readOp), ix.assigned(src)),
+			})
+		}
+		if u.readOp != u.op {
+			edges = append(edges, Edge{
+				From: ix.h.Index(u.readOp), To: ix.h.Index(u.op), Kind: "so",
+				Because: fmt.Sprintf("%s at %s wrote %s right after that read", ix.who(u.op), ix.nodeName(u.op), ix.assigned(u.write)),
+			})
+		}
+	}
+	return edges
+}

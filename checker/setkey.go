@@ -1,0 +1,89 @@
+package checker
+
+import (
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// setKey is what is done to the elements of one set.
+type setKey struct {
+	elems   []element
+	at      map[int64]int32 // element → position in elems
+	removes int             // removes of any element
+}
+
+// element is one element of a set: the steps that may have added or removed it.
+type element struct {
+	v             int64
+	adds, removes []int32
+}
+
+func (ix *index) setKey(key int32) *setKey {
+	k := ix.sets[key]
+	if k == nil {
+		k = &setKey{at: map[int64]int32{}}
+		ix.sets[key] = k
+	}
+	return k
+}
+
+func (sk *setKey) step(s int32, h *history.History) {
+	v, ok := h.StepInt(int(s))
+	if !ok {
+		return
+	}
+	i, known := sk.at[v]
+	if !known {
+		i = int32(len(sk.elems))
+		sk.at[v] = i
+		sk.elems = append(sk.elems, element{v: v})
+	}
+	if h.StepF(int(s)) == history.Add {
+		sk.elems[i].adds = append(sk.elems[i].adds, s)
+	} else {
+		sk.elems[i].removes = append(sk.elems[i].removes, s)
+		sk.removes++
+	}
+}
+
+// mayHaveHappened drops the steps of operations that certainly did not.
+func (ix *index) mayHaveHappened(steps []int32) []int32 {
+	for i, s := range steps {
+		if ix.did(s) {
+			continue
+		}
+		kept := append([]int32(nil), steps[:i]...)
+		for _, t := range steps[i+1:] {
+			if ix.did(t) {
+				kept = append(kept, t)
+			}
+		}
+		return kept
+	}
+	return steps
+}
+
+func (ix *index) did(s int32) bool {
+	return ix.h.Outcome(ix.opOfStep(s)) != history.Fail || ix.read[ix.eventOf(s)]
+}
+
+// excusesAbsence says whether a remove may explain that an element whose add
+// took effect is not shown: a remove that is not itself before that add.
+func (o *order) excusesAbsence(removes []int32, add int32) bool {
+	for _, r := range o.ix.mayHaveHappened(removes) {
+		if re := o.ix.eventOf(r); !o.before(re, add) {
+			return true
+		}
+	}
+	return false
+}
+
+// excusesPresence says whether an add may explain that an element is shown
+// after its remove took effect: an add that is not itself before that remove.
+func (o *order) excusesPresence(adds []int32, remove int32) bool {
+	for _, a := range o.ix.mayHaveHappened(adds) {
+		if ae := o.ix.eventOf(a); !o.before(ae, remove) {
+			return true
+		}
+	}
+	return false
+}

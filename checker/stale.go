@@ -1,0 +1,200 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+func noStaleWins() Property {
+	return Property{
+		Name:   "no-stale-wins",
+		Title:  "A write never loses to one that it was made after.",
+		Source: "Kleppmann, DDIA ch. 5 and 8 (last write wins, timestamps for ordering events); Kulkarni et al. 2014 (HLC)",
+		Applies: func(h *history.History) string {
+			if p := h.Header.Policy; notByCausality(p) || hasPrefix(p, "crdt", "merge") {
+				return fmt.Sprintf("policy %s does not choose by age", p)
+			}
+			return registersWithFinals(h)
+		},
+		Check: func(ctx context.Context, h *history.History) Result {
+			return checkStaleWins(indexFor(ctx, h))
+		},
+	}
+}
+
+// registersWithFinals says why a history has no final state of registers, or "".
+func registersWithFinals(h *history.History) string {
+	for s := range h.NSteps() {
+		if h.StepF(s) == history.Write {
+			return finalsRecorded(h)
+		}
+	}
+	return "no register is written"
+}
+
+func checkStaleWins(ix *index) Result {
+	if why := ix.noFates(); why != "" {
+		return Result{Verdict: Unknown, Reason: why}
+	}
+	fs := ix.fates()
+	r := Result{Counts: fs.byName(), Chances: ix.orderedPairs()}
+	for _, l := range fs.lost {
+		if l.cause != staleWin && l.cause != either {
+			continue
+		}
+		r.Violations++
+		if len(r.Findings) < candidates {
+			r.Findings = append(r.Findings, ix.staleFinding("no-stale-wins", l))
+		}
+	}
+	r.Findings = smallest(r.Findings)
+	switch {
+	case r.Violations > 0:
+		r.Verdict = Violated
+		r.Reason = fmt.Sprintf("%s lost to an older one", plural(r.Violations, "acknowledged write", "acknowledged writes"))
+	case ix.unreadable() != "":
+		r.Verdict, r.Reason = Unknown, ix.unreadable()
+	case r.Chances == 0:
+		r.Verdict, r.Reason = Unknown, "0 chances: no key was written at one leader after a write at another had been seen there"
+	default:
+		r.Verdict = Holds
+		r.Reason = fmt.Sprintf("no write lost to one that it was made after (%s)", plural(r.Chances, "chance", "chances"))
+	}
+	return r
+}
+
+// noFates says why no fate can be told, or "".
+func (ix *index) noFates() string {
+	if why := ix.end.cannot(); why != "" {
+		return why
+	}
+	return ix.co().flaw
+}
+
+// unreadable names the leaders that could not be read at the end, or is "".
+func (ix *index) unreadable() string {
+	missing := map[int]bool{}
+	for _, key := range ix.writtenKeys() {
+		for n := range ix.end.nodes {
+			if reads := ix.end.read[key]; reads == nil || reads[n] < 0 {
+				missing[n] = true
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s could not be read at the end for every key, so what became of some writes is not known", ix.names(missing))
+}
+
+// byName are the fates with the names that results show.
+func (fs *fates) byName() map[string]int {
+	names := map[fate]string{
+		survived: "survived", superseded: "superseded", dropped: "concurrent drop", undecided: "undecided",
+		partial: "partial", unread: "not read at the end",
+	}
+	m := map[string]int{}
+	for f, name := range names {
+		if n := fs.counts[f]; n > 0 {
+			m[name] = n
+		}
+	}
+	for _, l := range fs.lost {
+		m[[...]string{"", "stale win", "lost", "stale win or lost: cannot be told apart without stamps", "lost with its disk"}[l.cause]]++
+	}
+	return m
+}
+
+// orderedPairs counts pairs of acknowledged writes of one key at different
+// leaders of which one is causally before the other: O(w·k·log w).
+func (ix *index) orderedPairs() int {
+	o, n := ix.co(), 0
+	for _, u := range ix.ackedWrites() {
+		for _, key := range ix.keysWritten(u) {
+			for _, r := range o.keys.of(key) {
+				if sl := o.slots[r.slot]; sl.node >= 0 && sl.node != ix.node(ix.op(u)) {
+					n += o.keys.upTo(r, o.past(u, r.slot))
+				}
+			}
+		}
+	}
+	return n
+}
+
+// staleFinding tells how a write was beaten by an older one.
+func (ix *index) staleFinding(property string, l loss) Finding {
+	o := ix.co()
+	hops := o.path(l.beaten, l.w)
+	winner, loser := ix.written(l.beaten, l.key), ix.written(l.w, l.key)
+	label := "stale win"
+	if l.cause == either {
+		label = "stale win or lost"
+	}
+	story := fmt.Sprintf("%s was %s, yet every leader ends with %s, which was %s. %s %s",
+		upper(loser), ix.acked(l.w), winner, ix.acked(l.beaten), upper(o.older(winner, loser, l.beaten, l.w, hops)), ix.clockWords(l.beaten, l.w))
+	ops := append(ix.opsOf(hops), ix.op(l.beaten), ix.op(l.w), ix.opOfStep(l.final))
+	edges := append(o.edges(hops), Edge{
+		From: ix.h.Index(ix.op(l.beaten)), To: ix.h.Index(ix.opOfStep(l.final)), Kind: "wr",
+		Because: fmt.Sprintf("the final read at %s returned %s", ix.nodeName(ix.opOfStep(l.final)), winner),
+	})
+	return ix.finding(property, label, story, ops, edges)
+}
+
+// clockWords says what is known of the clocks of the two leaders: the last
+// measurement before each wrote, and what the stamps of the writes say.
+func (ix *index) clockWords(winner, loser int32) string {
+	a, b := ix.op(winner), ix.op(loser)
+	na, nb := ix.nodeName(a), ix.nodeName(b)
+	word := ""
+	offA, okA := ix.clock(na, ix.when(a))
+	offB, okB := ix.clock(nb, ix.when(b))
+	switch {
+	case okA && okB && na != nb:
+		word = fmt.Sprintf("When they were written, the clock of %s was %s and that of %s %s (measured): %s. ", na, off(offA), nb, off(offB), ahead(na, nb, offA-offB))
+	case okA && okB:
+		word = fmt.Sprintf("The clock of %s was %s at the older write and %s at the newer one (measured). ", na, off(offA), off(offB))
+	}
+	if st, ok := stampOf(ix.h, a); ok {
+		if su, ok := stampOf(ix.h, b); ok {
+			word += fmt.Sprintf("The older write carries the stamp %s, the newer one %s", ix.h.Meta(a).Stamp, ix.h.Meta(b).Stamp)
+			if st.compare(su) > 0 {
+				word += ", so the stamps put them the wrong way round"
+			}
+			if d, ok := ix.skew(a, b); ok && na != nb {
+				word += fmt.Sprintf("; by these stamps, %s", ahead(na, nb, d))
+			}
+			word += "."
+		}
+	}
+	if word == "" {
+		return "No clock was measured and the writes carry no stamps."
+	}
+	return word
+}
+
+func off(d time.Duration) string {
+	switch d = d.Round(time.Millisecond); {
+	case d > 0:
+		return fmt.Sprintf("%s ahead", seconds(d))
+	case d < 0:
+		return fmt.Sprintf("%s behind", seconds(-d))
+	}
+	return "right"
+}
+
+func ahead(a, b string, d time.Duration) string {
+	if d < 0 {
+		a, b, d = b, a, -d
+	}
+	return fmt.Sprintf("%s was %s ahead of %s", a, seconds(d), b)
+}
+
+func upper(s string) string {
+	if len(s) > 4 && s[:4] == "the " {
+		return "T" + s[1:]
+	}
+	return s
+}

@@ -1,0 +1,58 @@
+package checker
+
+// values finds the write of a value. Written numbers come from one counter, so
+// a plain table indexed by the number serves nearly every history; numbers that
+// are sparse, or that are unique only within their key, go into a map.
+type values struct {
+	table []int32 // number → step + 1
+	keyOf []int32 // number → key
+	more  map[keyed]int32
+	again map[keyed]bool
+}
+
+type keyed struct {
+	key int32
+	v   int64
+}
+
+func newValues(writes int, greatest int64) values {
+	vs := values{more: map[keyed]int32{}, again: map[keyed]bool{}}
+	if size := min(greatest+1, int64(4*writes)+1024); size > 0 {
+		vs.table, vs.keyOf = make([]int32, size), make([]int32, size)
+	}
+	return vs
+}
+
+// put remembers that step writes v to key; again says that first already did.
+func (vs *values) put(key int32, v int64, step int32) (first int32, again bool) {
+	if first, ok := vs.get(key, v); ok {
+		vs.again[keyed{key, v}] = true
+		return first, true
+	}
+	if v >= 0 && v < int64(len(vs.table)) && vs.table[v] == 0 {
+		vs.table[v], vs.keyOf[v] = step+1, key
+	} else {
+		vs.more[keyed{key, v}] = step
+	}
+	return 0, false
+}
+
+func (vs *values) get(key int32, v int64) (step int32, ok bool) {
+	if v >= 0 && v < int64(len(vs.table)) && vs.table[v] != 0 && vs.keyOf[v] == key {
+		return vs.table[v] - 1, true
+	}
+	step, ok = vs.more[keyed{key, v}]
+	return step, ok
+}
+
+// elsewhere is a write of v to any other key, for words only.
+func (vs *values) elsewhere(v int64) (step int32, ok bool) {
+	if v >= 0 && v < int64(len(vs.table)) && vs.table[v] != 0 {
+		return vs.table[v] - 1, true
+	}
+	return 0, false
+}
+
+func (vs *values) twice(key int32, v int64) bool {
+	return len(vs.again) > 0 && vs.again[keyed{key, v}]
+}
