@@ -1,9 +1,9 @@
 package workload
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -18,14 +18,14 @@ type session struct {
 	moves  bool
 	next   time.Duration
 	probe  *prober
-	follow []history.Step                                // what must come next, at the same node
-	body   func(*rand.Rand) []history.Step               // one ordinary operation
-	then   func(op history.Op) (s history.Step, ok bool) // an operation that follows one
+	follow []history.Step                                 // what must come next, at the same node
+	body   func(time.Duration, *rand.Rand) []history.Step // one ordinary operation
+	then   func(op history.Op) (s history.Step, ok bool)  // an operation that follows one
 }
 
 // newSession spreads the sessions over the nodes. The first one at each node
 // stays there for ever; the others move where moves are asked for.
-func newSession(p Params, id int, body func(*rand.Rand) []history.Step) *session {
+func newSession(p Params, id int, body func(time.Duration, *rand.Rand) []history.Step) *session {
 	return &session{p: p, id: id, at: id % len(p.Nodes), moves: id >= len(p.Nodes) && len(p.Nodes) > 1, body: body}
 }
 
@@ -61,7 +61,7 @@ func (s *session) Next(now time.Duration, r *rand.Rand) (Request, time.Duration,
 	if at >= s.p.Time {
 		return Request{}, 0, false
 	}
-	return req(s.body(r)...), at, true
+	return req(s.body(at, r)...), at, true
 }
 
 // Seen hands the outcome on to whoever asked for the operation.
@@ -76,15 +76,26 @@ func (s *session) Seen(op history.Op) {
 	}
 }
 
-// skewed draws a key so that the first ones are hot: conflicts need meetings.
-func skewed(r *rand.Rand, n int) int {
-	return min(int(float64(n)*math.Pow(r.Float64(), 2)), n-1)
+// generations is how many sets of keys a run uses up, one after the other. What
+// goes wrong with a key shows in the end only if nobody writes it again; so keys
+// are retired, and the last reads see the traces of the whole run.
+func generations(p Params) int { return min(max(int(p.Time/time.Second), 1), 16) }
+
+// allKeys are the keys of all generations.
+func allKeys(p Params) []string { return keys("x", p.KeyCount*generations(p)) }
+
+// skewed draws one of the present generation's keys, so that the first ones are
+// hot: conflicts need meetings.
+func skewed(p Params, now time.Duration, r *rand.Rand) string {
+	generation := min(int(int64(now)*int64(generations(p))/int64(p.Time)), generations(p)-1)
+	slot := min(int(float64(p.KeyCount)*math.Pow(r.Float64(), 2)), p.KeyCount-1)
+	return "x" + strconv.Itoa(generation*p.KeyCount+slot)
 }
 
 func keys(prefix string, n int) []string {
-	var ks []string
-	for i := range n {
-		ks = append(ks, fmt.Sprintf("%s%d", prefix, i))
+	ks := make([]string, n)
+	for i := range ks {
+		ks[i] = prefix + strconv.Itoa(i)
 	}
 	return ks
 }

@@ -41,9 +41,9 @@ var shapes = []shape{
 	{"read before write", [][]act{{r(0), w(1)}, {r(1), w(0)}}},
 }
 
-// pairs is how many pairs of keys the shapes use in turn, so that a slow
-// replication does not mix two shapes.
-const pairs = 8
+// pairs is how many pairs of keys the shapes use in turn: many, so that slow
+// replication does not mix two shapes and most pairs keep their traces.
+const pairs = 64
 
 func shapeKeys() []string {
 	var keys []string

@@ -3,6 +3,8 @@ package workload
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -30,21 +32,20 @@ func register() Workload {
 		Help:    "reads and blind writes of skewed keys, with probing shapes mixed in (message passing, WRC, IRIW, store buffering, read before write)",
 		Needs:   []history.F{history.Read, history.Write},
 		Decides: registers,
-		Keys:    func(p Params) []string { return append(keys("x", p.KeyCount), shapeKeys()...) },
+		Keys:    func(p Params) []string { return append(allKeys(p), shapeKeys()...) },
 		Session: func(p Params, id int) Generator {
 			return newSession(p, id, readOrWrite(p)).withShapes(8)
 		},
 	}
 }
 
-func readOrWrite(p Params) func(*rand.Rand) []history.Step {
-	names := keys("x", p.KeyCount)
-	return func(r *rand.Rand) []history.Step {
+func readOrWrite(p Params) func(time.Duration, *rand.Rand) []history.Step {
+	return func(now time.Duration, r *rand.Rand) []history.Step {
 		f := history.Write
 		if r.Float64() < p.Reads {
 			f = history.Read
 		}
-		return []history.Step{{F: f, Key: names[skewed(r, len(names))]}}
+		return []history.Step{{F: f, Key: skewed(p, now, r)}}
 	}
 }
 
@@ -59,7 +60,7 @@ func causal() Workload {
 		Needs:    []history.F{history.Read, history.Write},
 		Decides:  registers,
 		Sessions: causalSessions,
-		Keys:     func(p Params) []string { return append(keys("x", p.KeyCount), shapeKeys()...) },
+		Keys:     func(p Params) []string { return append(allKeys(p), shapeKeys()...) },
 		Session: func(p Params, id int) Generator {
 			p.Moves = 0
 			return newSession(p, id, readOrWrite(p)).withShapes(2)
@@ -74,12 +75,11 @@ func rmw() Workload {
 		Needs:   []history.F{history.Read, history.Write},
 		Atomic:  true,
 		Decides: append(slices.Clone(registers), "no-lost-updates"),
-		Keys:    func(p Params) []string { return keys("x", p.KeyCount) },
+		Keys:    allKeys,
 		Session: func(p Params, id int) Generator {
-			names := keys("x", p.KeyCount)
 			blind := ""
-			s := newSession(p, id, func(r *rand.Rand) []history.Step {
-				key := names[skewed(r, len(names))]
+			s := newSession(p, id, func(now time.Duration, r *rand.Rand) []history.Step {
+				key := skewed(p, now, r)
 				read := history.Step{F: history.Read, Key: key}
 				switch {
 				case r.Float64() < p.Reads:
@@ -100,21 +100,23 @@ func rmw() Workload {
 	}
 }
 
+// sets is how many sets there are: few, so that they grow.
+func sets(p Params) int { return min(p.KeyCount, 3) }
+
 func set() Workload {
 	return Workload{
 		Name:    "set",
 		Help:    "add a new element to a set, or read the whole set",
 		Needs:   []history.F{history.Read, history.Add},
 		Decides: []string{"convergence", "durability", "read-your-writes", "monotonic-reads", "no-thin-air", "no-duplicates"},
-		Keys:    func(p Params) []string { return keys("s", min(p.KeyCount, 3)) },
+		Keys:    func(p Params) []string { return keys("s", sets(p)) },
 		Session: func(p Params, id int) Generator {
-			names := keys("s", min(p.KeyCount, 3))
-			return newSession(p, id, func(r *rand.Rand) []history.Step {
+			return newSession(p, id, func(_ time.Duration, r *rand.Rand) []history.Step {
 				f := history.Add
 				if r.Float64() < p.Reads {
 					f = history.Read
 				}
-				return []history.Step{{F: f, Key: names[skewed(r, len(names))]}}
+				return []history.Step{{F: f, Key: "s" + strconv.Itoa(r.IntN(sets(p)))}}
 			})
 		},
 	}

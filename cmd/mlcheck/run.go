@@ -21,7 +21,6 @@ type runFlags struct {
 	options []string
 	keep    bool
 	dryRun  bool
-	quiet   bool
 }
 
 func runCommand(status *int) *cobra.Command {

@@ -46,7 +46,7 @@ const (
 	clientLatency = 150 * time.Microsecond
 	clientTail    = 100 * time.Microsecond
 	diskSync      = 200 * time.Microsecond
-	probeTime     = linkBaseMin + linkBaseRange + linkTailMax
+	probeTime     = linkBaseMin + linkBaseRange + time.Millisecond // a probe takes the base latency
 )
 
 type link struct {
