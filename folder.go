@@ -29,7 +29,7 @@ const (
 )
 
 // newFolder makes the folder of a run, store/<what>/<when>-<seed>, with the
-// completed Test in it, and lets store/latest point to it.
+// completed Test in it.
 func newFolder(store string, p *plan) (string, error) {
 	what := strings.Join([]string{p.Target, p.Topology, p.Workload}, "-")
 	dir := filepath.Join(store, what, fmt.Sprintf("%s-%d", time.Now().UTC().Format("20060102T150405.000Z"), p.Seed))
@@ -49,11 +49,17 @@ func newFolder(store string, p *plan) (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, testFile), doc, 0o644); err != nil {
 		return "", fmt.Errorf("the Test cannot be stored: %w", err)
 	}
-	pointLatest(store, dir)
 	return dir, nil
 }
 
-// pointLatest is a convenience: a file system without links does without it.
+// removeFolder takes back the folder of a run that never came to be.
+func removeFolder(store, dir string) {
+	_ = os.RemoveAll(dir)
+	_ = os.Remove(filepath.Dir(dir)) // fails, as it should, where other runs are
+	_ = os.Remove(store)             // likewise; .gitignore is enough to keep it
+}
+
+// pointLatest lets store/latest point to the run. It is a convenience: a file system without links does without it.
 func pointLatest(store, dir string) {
 	rel, err := filepath.Rel(store, dir)
 	if err != nil {

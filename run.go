@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -60,7 +59,7 @@ func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 	out := &Outcome{Dir: dir, Test: p.Test}
 	if err := r.record(ctx); err != nil {
 		if !r.recorded {
-			_ = os.RemoveAll(dir) // nothing of the run came to be
+			removeFolder(o.Store, dir)
 		}
 		return out, err
 	}
@@ -102,6 +101,7 @@ func (r *runner) record(ctx context.Context) (err error) {
 		return fmt.Errorf("the history cannot be written: %w", err)
 	}
 	r.recorded = true
+	pointLatest(r.opt.Store, r.dir)
 	if err := r.saveInfo(); err != nil {
 		return errors.Join(err, r.rec.Close())
 	}
