@@ -59,7 +59,7 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("the container engine runs %s containers; mlcheck needs Linux ones", info.OS)
 	}
 	c.arch = info.Arch
-	swept, err := sweep(ctx, eng, false)
+	swept, err := sweep(ctx, eng, leftOver)
 	if err != nil {
 		return nil, fmt.Errorf("what dead runs left cannot be removed: %w", err)
 	}
