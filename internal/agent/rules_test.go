@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var compareAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func TestCutDropsProbesUncountedAndTheRestCounted(t *testing.T) {
@@ -21,7 +23,7 @@ func TestCutDropsProbesUncountedAndTheRestCounted(t *testing.T) {
 		{out: true, peer: addr("10.0.0.3"), probes: true},
 		{out: true, peer: addr("10.0.0.3")},
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.AllowUnexported(rule{})); diff != "" {
+	if diff := cmp.Diff(want, got, compareAddr, cmp.AllowUnexported(rule{})); diff != "" {
 		t.Error(diff)
 	}
 }
