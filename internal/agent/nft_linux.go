@@ -16,9 +16,13 @@ import (
 // of its own: the engine's rules (its DNS lives in the same namespace) and a
 // target's are never touched. Each change is one batch, and so takes effect as
 // a whole.
+//
+// The connection is kept: closing one waits until the kernel has freed what the
+// batch replaced, 5 to 20 ms, in which the change is long in force.
 type nft struct {
 	table   *nftables.Table
 	in, out *nftables.Chain
+	conn    *nftables.Conn // nil until the first batch, and after a failure
 }
 
 func newPackets() packets {
@@ -28,7 +32,7 @@ func newPackets() packets {
 			Name: name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: hook, Priority: nftables.ChainPriorityFilter,
 		}
 	}
-	return &nft{t, chain("in", nftables.ChainHookInput), chain("out", nftables.ChainHookOutput)}
+	return &nft{table: t, in: chain("in", nftables.ChainHookInput), out: chain("out", nftables.ChainHookOutput)}
 }
 
 func (n *nft) replace(rules []rule) error {
@@ -57,19 +61,40 @@ func (n *nft) remove() error {
 }
 
 func (n *nft) batch(fill func(*nftables.Conn)) error {
-	c, err := nftables.New()
+	c, err := n.connect()
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	fill(c)
-	return explain(c.Flush())
+	if err := c.Flush(); err != nil {
+		n.hangUp()
+		return explain(err)
+	}
+	return nil
+}
+
+func (n *nft) connect() (*nftables.Conn, error) {
+	if n.conn == nil {
+		c, err := nftables.New(nftables.AsLasting())
+		if err != nil {
+			return nil, explain(err)
+		}
+		n.conn = c
+	}
+	return n.conn, nil
+}
+
+// hangUp gives up a connection that may hold answers to an earlier question.
+func (n *nft) hangUp() {
+	if n.conn != nil {
+		_ = n.conn.CloseLasting()
+		n.conn = nil
+	}
 }
 
 // explain says what the usual failures mean.
 func explain(err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, unix.EPERM):
 		return fmt.Errorf("nftables refuses: %w (the sandbox lacks the capability NET_ADMIN; a rootless or restricted engine may withhold it)", err)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.ENOENT), errors.Is(err, unix.EAFNOSUPPORT):
@@ -105,14 +130,15 @@ func (n *nft) rule(r rule) *nftables.Rule {
 }
 
 func (n *nft) counts() (map[cut]int64, error) {
-	c, err := nftables.New()
+	c, err := n.connect()
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	all := map[cut]int64{}
 	for _, chain := range []*nftables.Chain{n.in, n.out} {
 		list, err := c.GetRules(n.table, chain)
 		if err != nil {
+			n.hangUp()
 			return nil, explain(err)
 		}
 		for _, r := range list {

@@ -91,7 +91,9 @@ func Clean(ctx context.Context, all bool) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = eng.Close() }()
-	runs, err := sweep(ctx, eng, all)
+	runs, err := sweep(ctx, eng, func(objects []engine.Object, now time.Time) bool {
+		return leftOver(objects, now) || all && kept(objects)
+	})
 	if err != nil || !all {
 		return runs, err
 	}
@@ -106,8 +108,8 @@ func Clean(ctx context.Context, all bool) ([]string, error) {
 	return runs, nil
 }
 
-// sweep removes the runs that are dead and, on demand, those that were kept.
-func sweep(ctx context.Context, eng engine.Engine, kept bool) ([]string, error) {
+// sweep removes the runs whose objects are condemned, by the engine's clock.
+func sweep(ctx context.Context, eng engine.Engine, condemned func([]engine.Object, time.Time) bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
 	defer cancel()
 	list, err := eng.List(ctx, runLabel)
@@ -127,8 +129,7 @@ func sweep(ctx context.Context, eng engine.Engine, kept bool) ([]string, error) 
 		errs []error
 	)
 	for run, objects := range byRun {
-		keep := slices.ContainsFunc(objects, func(o engine.Object) bool { return o.Labels[keepLabel] == "true" })
-		if keep && !kept || !keep && !dead(objects, info.Now) {
+		if !condemned(objects, info.Now) {
 			continue
 		}
 		gone = append(gone, run)
@@ -138,10 +139,18 @@ func sweep(ctx context.Context, eng engine.Engine, kept bool) ([]string, error) 
 	return gone, errors.Join(errs...)
 }
 
-// dead says whether a run's objects are left over. A run lives as long as one of
-// its agents does, whatever became of the process that began it: process ids
-// say nothing across machines and restarts.
-func dead(objects []engine.Object, now time.Time) bool {
+// kept says whether a run was to outlive its runner.
+func kept(objects []engine.Object) bool {
+	return slices.ContainsFunc(objects, func(o engine.Object) bool { return o.Labels[keepLabel] == "true" })
+}
+
+// leftOver says whether a run's objects are of no use to anybody. A run lives as
+// long as one of its agents does, whatever became of the process that began it:
+// process ids say nothing across machines and restarts.
+func leftOver(objects []engine.Object, now time.Time) bool {
+	if kept(objects) {
+		return false
+	}
 	var ended, coming bool
 	var youngest time.Time
 	for _, o := range objects {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -95,7 +94,7 @@ func ask(ctx context.Context, n targets.Node, line string) (string, error) {
 // talk says whether the echo of one node can have a conversation with another's.
 func talk(t *testing.T, from, to targets.Node) bool {
 	t.Helper()
-	answer, err := ask(t.Context(), from, "talk "+net.JoinHostPort(to.Peer(), strconv.Itoa(echoPort)))
+	answer, err := ask(t.Context(), from, "talk "+echoAt(to))
 	if err != nil {
 		t.Fatal(err)
 	}

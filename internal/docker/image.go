@@ -1,17 +1,13 @@
 package docker
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mlcheck/mlcheck/internal/engine"
@@ -23,7 +19,8 @@ import (
 type images struct {
 	eng      engine.Engine
 	progress func(format string, args ...any)
-	janitor  *janitor
+	// script makes the base image of a Debian suite without a registry.
+	script func(ctx context.Context, suite string) error
 }
 
 // agent gives the image of the agent: our own static binary and nothing else,
@@ -131,43 +128,6 @@ func (im *images) base(ctx context.Context, suite string) (string, error) {
 		return "", errors.Join(pulled, fmt.Errorf("scripts/base-image %s did not make %s", suite, ref), err)
 	}
 	return ref, nil
-}
-
-// script runs the project's script that makes a base image without a registry.
-func (im *images) script(ctx context.Context, suite string) error {
-	root, ok := self.Root()
-	path := filepath.Join(root, "scripts", "base-image")
-	if _, err := os.Stat(path); !ok || err != nil {
-		return errors.New("scripts/base-image is not at hand: this is no checkout of mlcheck")
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("scripts/base-image needs root")
-	}
-	im.progress("making the base image of Debian %s with scripts/base-image, once (a minute or two)", suite)
-	cmd := exec.CommandContext(ctx, path, suite)
-	cmd.Dir = root
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { endGroup(cmd.Process.Pid); return nil }
-	cmd.WaitDelay = time.Second
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("scripts/base-image does not start: %w", err)
-	}
-	im.janitor.group(cmd.Process.Pid)
-	defer im.janitor.group(0)
-	var last string
-	for scan := bufio.NewScanner(out); scan.Scan(); {
-		last = scan.Text()
-		im.progress("  %s", last)
-	}
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("scripts/base-image %s failed: %w: %s", suite, err, last)
-	}
-	return nil
 }
 
 // waysOut is the error when an image is neither there nor to be had.

@@ -76,11 +76,14 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 	if n.hello, err = n.agent.Hello(ctx, c.token); err != nil {
 		return n.explain(err)
 	}
+	c.beats.Go(func() { n.heartbeat(c.alive) })
 	status, err := c.eng.InspectContainer(ctx, n.sandbox)
 	if err != nil {
 		return fmt.Errorf("its sandbox cannot be inspected: %w", err)
 	}
-	n.ip = status.IP
+	if n.ip = status.IP; n.ip == "" {
+		return errors.New("its sandbox has no IPv4 address")
+	}
 	return nil
 }
 

@@ -26,7 +26,8 @@ type Cluster struct {
 	nodes   []*node
 	fabric  *fabric
 
-	stop  context.CancelFunc // ends the heartbeats
+	alive context.Context // of the heartbeats
+	stop  context.CancelFunc
 	beats sync.WaitGroup
 
 	closing sync.Mutex
@@ -59,7 +60,7 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("the container engine runs %s containers; mlcheck needs Linux ones", info.OS)
 	}
 	c.arch = info.Arch
-	swept, err := sweep(ctx, eng, false)
+	swept, err := sweep(ctx, eng, leftOver)
 	if err != nil {
 		return nil, fmt.Errorf("what dead runs left cannot be removed: %w", err)
 	}
@@ -84,7 +85,7 @@ func open(ctx context.Context) (engine.Engine, error) {
 
 // deploy makes everything, in stages; within a stage the nodes go side by side.
 func (c *Cluster) deploy(ctx context.Context) error {
-	im := &images{eng: c.eng, progress: c.cfg.Progress, janitor: c.janitor}
+	im := &images{eng: c.eng, progress: c.cfg.Progress, script: c.baseScript}
 	agentImage, err := im.agent(ctx, c.arch)
 	if err != nil {
 		return err
@@ -99,15 +100,11 @@ func (c *Cluster) deploy(ctx context.Context) error {
 	began := time.Now()
 	c.network, err = c.eng.CreateNetwork(ctx, c.cfg.name(""), c.cfg.labels())
 	if err != nil {
-		return fmt.Errorf("the run's network cannot be made: %w", err)
+		return fmt.Errorf("the run's network cannot be made: %w (if no address range is free, `docker network prune` removes networks that nothing uses)", err)
 	}
+	c.alive, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := c.each(ctx, func(ctx context.Context, n *node) error { return n.startSandbox(ctx, agentImage) }); err != nil {
 		return err
-	}
-	beat, stop := context.WithCancel(context.WithoutCancel(ctx))
-	c.stop = stop
-	for _, n := range c.nodes {
-		c.beats.Go(func() { n.heartbeat(beat) })
 	}
 	c.fabric = newFabric(c)
 	c.reach(ctx)

@@ -3,56 +3,113 @@ package self
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 )
 
 // keepFor is how long a built binary stays in the cache after its last use.
 const keepFor = 7 * 24 * time.Hour
 
-// build makes the binary with the Go tool. Go's own build cache makes it quick
-// when nothing has changed. The result is named after its content, so that
-// runs side by side never replace each other's.
+// built remembers what this process has built.
+var built struct {
+	sync.Mutex
+	path map[string]string // by system and architecture
+}
+
+// build makes the binary with the Go tool, into the user's cache. The tool
+// leaves a file alone that is up to date already, so the second time takes a
+// fraction of the first; the result is a copy named after its content, which no
+// later build changes under those who run it.
 func build(ctx context.Context, w Want) (string, error) {
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		return "", errors.New("there is no Go tool in the PATH")
+	built.Lock()
+	defer built.Unlock()
+	key := w.OS + "-" + w.Arch
+	if path := built.path[key]; path != "" {
+		return path, nil
 	}
 	dir, err := cacheDir()
 	if err != nil {
 		return "", err
 	}
 	clean(dir)
-	f, err := os.CreateTemp(dir, "build-*")
+	from, pkg := source()
+	sum := sha256.Sum256([]byte(from))
+	out := filepath.Join(dir, fmt.Sprintf("build-%s-%x", key, sum[:6]))
+	unlock, err := lock(out + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if err := compile(ctx, w, from, pkg, out); err != nil {
+		return "", err
+	}
+	path, err := publish(out, filepath.Join(dir, "mlcheck-"+key))
+	if err == nil && built.path == nil {
+		built.path = map[string]string{}
+	}
+	if err == nil {
+		built.path[key] = path
+	}
+	return path, err
+}
+
+// lock keeps other processes from the same output file.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("the cache cannot be written: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("the cache cannot be locked: %w", err)
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+func compile(ctx context.Context, w Want, dir, pkg, out string) error {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		return errors.New("there is no Go tool in the PATH")
+	}
+	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=false", "-o", out, pkg)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+w.OS, "GOARCH="+w.Arch, "GOFLAGS=", "GOEXPERIMENT=")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(string(said)))
+	}
+	return nil
+}
+
+// publish copies a file to a path that ends in the hash of its content.
+func publish(from, prefix string) (string, error) {
+	body, err := os.ReadFile(from)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(body)
+	path := fmt.Sprintf("%s-%x", prefix, sum[:6])
+	if _, err := os.Stat(path); err == nil {
+		now := time.Now()
+		return path, os.Chtimes(path, now, now)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "copy-*")
 	if err != nil {
 		return "", fmt.Errorf("the cache cannot be written: %w", err)
 	}
-	_ = f.Close()
 	defer func() { _ = os.Remove(f.Name()) }()
-	from, pkg := source()
-	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=false", "-o", f.Name(), pkg)
-	cmd.Dir = from
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+w.OS, "GOARCH="+w.Arch, "GOFLAGS=", "GOEXPERIMENT=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(string(out)))
+	_, err = f.Write(body)
+	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		return "", fmt.Errorf("the cache cannot be written: %w", err)
 	}
-	sum, err := hash(f.Name())
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, fmt.Sprintf("mlcheck-%s-%s-%s", w.OS, w.Arch, sum[:12]))
-	if err := os.Rename(f.Name(), path); err != nil {
-		return "", err
-	}
-	return path, os.Chmod(path, 0o755)
+	return path, os.Rename(f.Name(), path)
 }
 
 // source says in which directory to build which package. Where the source of
@@ -110,17 +167,4 @@ func clean(dir string) {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
-}
-
-func hash(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
