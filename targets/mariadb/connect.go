@@ -35,7 +35,7 @@ func connect(ctx context.Context, node targets.Node) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mariadb: configuring the driver for %s: %w", node.Name(), err)
 	}
-	db := sql.OpenDB(dialOnce{connector})
+	db := sql.OpenDB(connector)
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connecting to %s: %w", node.Name(), err), db.Close())
@@ -53,16 +53,4 @@ func ignoreDone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// dialOnce hides from database/sql that a handshake may be repeated: it would
-// dial up to three times, each time with the caller's deadline.
-type dialOnce struct{ driver.Connector }
-
-func (d dialOnce) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := d.Connector.Connect(ctx)
-	if errors.Is(err, driver.ErrBadConn) {
-		return nil, errors.New("the server closed the connection before it was set up")
-	}
-	return conn, err
 }

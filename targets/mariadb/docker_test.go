@@ -63,7 +63,7 @@ func buildImage(t *testing.T) {
 }
 
 // container is a node of the test: a targets.Node by its address on the bridge.
-type container struct{ name, id, ip, clockDir string }
+type container struct{ name, id, ip string }
 
 func (c container) Name() string { return c.name }
 func (c container) Peer() string { return c.ip }
@@ -196,6 +196,40 @@ func (cl cluster) await(t *testing.T, want string) string {
 	}
 }
 
+// everywhere executes one administrative statement on every node.
+func (cl cluster) everywhere(t *testing.T, statement string) {
+	t.Helper()
+	err := each(cl.nodes, func(n targets.Node) error {
+		link, err := connect(t.Context(), n)
+		if err != nil {
+			return err
+		}
+		_, err = link.conn.ExecContext(t.Context(), statement)
+		return errors.Join(err, link.close())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// values are what each node has for a key.
+func (cl cluster) values(t *testing.T, key string) []history.Value {
+	t.Helper()
+	var values []history.Value
+	for i := range cl.nodes {
+		values = append(values, do(t, cl.client(t, i), read(key))[0].Value)
+	}
+	return values
+}
+
+// untilValues waits, with a bound, until the nodes have these values.
+func (cl cluster) untilValues(t *testing.T, key string, want []history.Value) {
+	t.Helper()
+	for start := time.Now(); time.Since(start) < 20*time.Second && !cmp.Equal(want, cl.values(t, key)); {
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 func read(key string) history.Step { return history.Step{F: history.Read, Key: key} }
 
 func write(key string, n int64) history.Step {
@@ -230,5 +264,141 @@ func TestEveryWriteReachesEveryLeader(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// While no link runs, two leaders each do one thing to the same key. What
+// becomes of it is what README.md says of the options.
+func TestWhatTheOptionsMakeOfConflicts(t *testing.T) {
+	same := func(v history.Value) []history.Value { return []history.Value{v, v, v} }
+	for _, c := range []struct {
+		name    string
+		options map[string]string
+		one     history.Step // at n1
+		two     history.Step // at n2
+		state   string
+		says    string
+		values  []history.Value
+	}{
+		{
+			"defaults let writes cross",
+			nil, write("x", 1), write("x", 2),
+			history.QuietYes, "",
+			[]history.Value{history.Int(2), history.Int(1), history.Int(1)},
+		},
+		{
+			"inserts stop a strict link",
+			map[string]string{"rows": "upsert"},
+			write("x", 1), write("x", 2),
+			history.QuietStopped, "n1 → n2 stopped applying: error 1062",
+			[]history.Value{history.Int(1), history.Int(2), history.Int(2)},
+		},
+		{
+			"inserts cross an idempotent link",
+			map[string]string{"rows": "upsert", "exec-mode": "idempotent"},
+			write("x", 1), write("x", 2),
+			history.QuietYes, "",
+			[]history.Value{history.Int(2), history.Int(1), history.Int(1)},
+		},
+		{
+			"row images overwrite increments",
+			nil, inc("x", 1), inc("x", 2),
+			history.QuietYes, "",
+			[]history.Value{history.Int(2), history.Int(1), history.Int(1)},
+		},
+		{
+			"statements add increments up",
+			map[string]string{"binlog-format": "mixed"},
+			inc("x", 1), inc("x", 2),
+			history.QuietYes, "", same(history.Int(3)),
+		},
+		{
+			"adds of different elements do not conflict",
+			nil,
+			history.Step{F: history.Add, Key: "x", Value: history.Int(1)},
+			history.Step{F: history.Add, Key: "x", Value: history.Int(2)},
+			history.QuietYes, "", same(history.List(1, 2)),
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cl := deploy(t, targets.Config{Topology: ring, Keys: []string{"x"}, Options: c.options})
+			cl.everywhere(t, "STOP ALL SLAVES")
+			do(t, cl.client(t, 0), c.one)
+			do(t, cl.client(t, 1), c.two)
+			cl.everywhere(t, "START ALL SLAVES")
+			if why := cl.await(t, c.state); !strings.Contains(why, c.says) {
+				t.Errorf("%q does not say %q", why, c.says)
+			}
+			if c.state == history.QuietStopped {
+				cl.untilValues(t, "x", c.values) // the links that did not stop may still deliver
+			}
+			if diff := cmp.Diff(c.values, cl.values(t, "x")); diff != "" {
+				t.Errorf("values on n1, n2, n3 (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheServersClockFollowsTheControlFileAndItsWaitsDoNot(t *testing.T) {
+	cl := deploy(t, targets.Config{Topology: ring, Keys: []string{"x"}})
+	n1 := cl.nodes[0].(container)
+	for _, offset := range []time.Duration{time.Minute, -time.Minute, 0} {
+		n1.setClock(t, offset)
+		start := time.Now()
+		clock, err := cl.system.Clock(t.Context(), n1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off := clock.Sub(start) - offset; off.Abs() > 5*time.Second {
+			t.Errorf("asked for %v, its clock is off by %v", offset, clock.Sub(start))
+		}
+		// A wait that went by the false clock would end a minute early or late.
+		link, err := connect(t.Context(), n1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start = time.Now()
+		var free int
+		if err := link.conn.QueryRowContext(t.Context(), "SELECT SLEEP(1)").Scan(&free); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < time.Second || took > 20*time.Second {
+			t.Errorf("at %v, SLEEP(1) took %v", offset, took)
+		}
+		if err := link.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	do(t, cl.client(t, 0), write("x", 1))
+	cl.await(t, history.QuietYes)
+}
+
+func TestReadModifyWritesOfOneLeaderDoNotLoseEachOther(t *testing.T) {
+	cl := deploy(t, targets.Config{Topology: ring, Keys: []string{"x"}})
+	done := make(chan int64, 4)
+	for range cap(done) {
+		c := cl.client(t, 0)
+		go func() {
+			var n int64
+			for range 50 {
+				// Reading locks the row, so what is written is one more than what was read
+				// though the two are two statements.
+				if got, err := c.Do(t.Context(), []history.Step{read("x"), inc("x", 1), read("x")}); err == nil {
+					n++
+					if before, after := got.Steps[0].Value.N, got.Steps[2].Value.N; after != before+1 {
+						t.Errorf("read %d, added 1, read %d", before, after)
+					}
+				}
+			}
+			done <- n
+		}()
+	}
+	var want int64
+	for range cap(done) {
+		want += <-done
+	}
+	cl.await(t, history.QuietYes)
+	if diff := cmp.Diff([]history.Value{history.Int(want), history.Int(want), history.Int(want)}, cl.values(t, "x")); diff != "" || want == 0 {
+		t.Errorf("%d were acknowledged (-want +got):\n%s", want, diff)
 	}
 }

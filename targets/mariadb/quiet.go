@@ -19,10 +19,10 @@ type standing struct {
 	slaves  []slave
 }
 
-// Quiet implements [targets.Quiet]. Replication is quiet when every node has
-// applied all that every other has written. It has stopped when something is
-// missing and a link has given up; what else is on its way then goes into why,
-// so that two calls between which something moved differ.
+// Quiet implements [targets.Quiet]. Replication is quiet when, along every link,
+// the destination has applied all that the source has to send. It has stopped
+// when something is missing and a link has given up; what else is on its way
+// then goes into why, so that two calls between which something moved differ.
 func (s *system) Quiet(ctx context.Context, nodes []targets.Node) (state, why string, err error) {
 	all := make([]standing, len(nodes))
 	at := map[string]int{}
@@ -36,7 +36,7 @@ func (s *system) Quiet(ctx context.Context, nodes []targets.Node) (state, why st
 	if err != nil {
 		return "", "", err
 	}
-	state, why = judge(all)
+	state, why = judge(all, s.links)
 	return state, why, nil
 }
 
@@ -65,10 +65,10 @@ func (s *system) standingOf(ctx context.Context, node targets.Node) (standing, e
 }
 
 // judge is the pure part of Quiet.
-func judge(all []standing) (state, why string) {
-	missing := missingOf(all)
+func judge(all []standing, links []history.Link) (state, why string) {
+	missing := missingOf(all, links)
 	if len(missing) == 0 {
-		return history.QuietYes, ""
+		return history.QuietYes, strings.Join(unrelayed(all), "; ")
 	}
 	var stopped, waiting []string
 	for _, st := range all {
@@ -86,26 +86,52 @@ func judge(all []standing) (state, why string) {
 	return history.QuietMoving, strings.Join(append(waiting, missing...), "; ")
 }
 
-// missingOf says for every pair of nodes how much of the first one's writing the
-// second has not applied. The pairs are origins and destinations, not links: in
-// a ring most writes come by way of others.
-func missingOf(all []standing) []string {
+// missingOf says what is still to pass along each link: what stands in the
+// source's binary log and was not applied at its destination. The destination's
+// own domain does not count: what comes back to where it was written is dropped.
+//
+// Comparing origins instead, each with everybody, would wait for ever: a leader
+// with exec-mode=idempotent passes nothing on of a change that it skipped.
+func missingOf(all []standing, links []history.Link) []string {
+	at := map[string]standing{}
+	for _, st := range all {
+		at[st.node] = st
+	}
 	var missing []string
-	for _, origin := range all {
-		for _, st := range all {
-			if st.node == origin.node {
-				continue
+	for _, l := range links {
+		from, to := at[l.From], at[l.To]
+		var n uint64
+		for domain := range from.written {
+			if domain != to.domain {
+				n += to.applied.behind(from.written, domain)
 			}
-			switch n := st.applied.behind(origin.written, origin.domain); n {
-			case 0:
-			case 1:
-				missing = append(missing, fmt.Sprintf("%s → %s: 1 transaction behind", origin.node, st.node))
-			default:
-				missing = append(missing, fmt.Sprintf("%s → %s: %d transactions behind", origin.node, st.node, n))
-			}
+		}
+		if n > 0 {
+			missing = append(missing, fmt.Sprintf("%s → %s: %s behind", l.From, l.To, transactions(n)))
 		}
 	}
 	return missing
+}
+
+// unrelayed says which origins' last transactions never came to a node though
+// nothing is on its way: a leader in between skipped them.
+func unrelayed(all []standing) []string {
+	var lost []string
+	for _, origin := range all {
+		for _, st := range all {
+			if n := st.applied.behind(origin.written, origin.domain); n > 0 && st.node != origin.node {
+				lost = append(lost, fmt.Sprintf("%s of %s never came to %s: a leader in between had skipped it and passed nothing on", transactions(n), origin.node, st.node))
+			}
+		}
+	}
+	return lost
+}
+
+func transactions(n uint64) string {
+	if n == 1 {
+		return "1 transaction"
+	}
+	return fmt.Sprintf("%d transactions", n)
 }
 
 // Clock implements [targets.Clocked]. The connection is a new one each time: a

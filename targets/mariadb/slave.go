@@ -95,9 +95,18 @@ func (s slave) stopped(to string) string {
 func (s slave) describe(to string) string {
 	text := fmt.Sprintf("%s → %s is %s", s.source, to, strings.ToLower(s.io))
 	if s.ioErrno != 0 {
-		text += fmt.Sprintf(" (error %d: %s)", s.ioErrno, oneLine(s.ioError))
+		text += fmt.Sprintf(" (error %d: %s)", s.ioErrno, cause(s.ioError))
 	}
 	return text
+}
+
+// cause leaves out what the server says of its retries before it comes to the
+// point.
+func cause(ioError string) string {
+	if _, point, ok := strings.Cut(ioError, " message: "); ok {
+		ioError = point
+	}
+	return oneLine(ioError)
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
