@@ -15,7 +15,7 @@ import (
 const (
 	frameEvents = 4096
 	frameTime   = time.Second
-	frameBytes  = 4 << 20
+	frameBytes  = 1 << 20
 )
 
 // Recorder writes a history while it happens. All methods are safe for
