@@ -253,7 +253,7 @@ func TestAFullDiskIsAnErrorThatStaysAndNobodyWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(r, &now, fixedCalls(60_000)) // many more frames than may wait
+		play(r, &now, fixedCalls(20_000)) // many more frames than may wait
 		if err := r.Flush(); !errors.Is(err, errFull) {
 			t.Errorf("room %d: Flush returns %v", room, err)
 		}
