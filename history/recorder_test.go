@@ -321,6 +321,8 @@ func TestWhatNoReaderWouldAcceptIsLeftOutAndReported(t *testing.T) {
 		"no such function":      {func(r *Recorder) (int, time.Duration) { return r.Invoke(5, "n1", []Step{{F: 77}}, false) }, "no function 77"},
 		"no such outcome":       {func(r *Recorder) (int, time.Duration) { return r.Complete(0, "n1", 9, nil, Meta{}) }, "no outcome 9"},
 		"no such type of event": {func(r *Recorder) (int, time.Duration) { return r.Event(Event{Type: "ok"}) }, `no type "ok"`},
+		"other steps":           {func(r *Recorder) (int, time.Duration) { return r.Complete(1, "n1", OK, write(3), Meta{}) }, "other steps than it started with"},
+		"a read without result": {func(r *Recorder) (int, time.Duration) { return r.Complete(1, "n1", OK, nil, Meta{}) }, "without saying what it returned"},
 		"a negative session":    {func(r *Recorder) (int, time.Duration) { return r.Invoke(-1, "n1", nil, false) }, "numbered from 0"},
 	} {
 		path := filepath.Join(t.TempDir(), FileName)
@@ -329,6 +331,7 @@ func TestWhatNoReaderWouldAcceptIsLeftOutAndReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Invoke(0, "n1", write(1), false)
+		r.Invoke(1, "n1", []Step{{F: Read, Key: "x"}, {F: Read, Key: "y"}}, false)
 		if err := r.Err(); err != nil {
 			t.Errorf("%s: too early: %v", name, err)
 		}
@@ -339,7 +342,7 @@ func TestWhatNoReaderWouldAcceptIsLeftOutAndReported(t *testing.T) {
 		if err := r.Close(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: Close returns %v", name, err)
 		}
-		if h := open(t, path); h.Len() != 1 || h.Return(0) != 2 || h.Damage != "" {
+		if h := open(t, path); h.Len() != 2 || h.Return(0) != 3 || h.Damage != "" {
 			t.Errorf("%s: the rest cannot be read: %q", name, h.Damage)
 		}
 	}
