@@ -104,8 +104,16 @@ func TestNumbersThatMeetAreToldApartByTheirKey(t *testing.T) {
 		p     pair
 		first bool
 	}{
-		{pair{1, 5}, true}, {pair{1, 6}, true}, {pair{2, 1 << 40}, true}, {pair{2, 5}, true},
-		{pair{1, 5}, false}, {pair{2, 5}, false}, {pair{2, 1 << 40}, false}, {pair{1, -3}, true}, {pair{1, -3}, false}, {pair{3, 6}, true},
+		{pair{1, 5}, true},
+		{pair{1, 6}, true},
+		{pair{2, 1 << 40}, true},
+		{pair{2, 5}, true},
+		{pair{1, 5}, false},
+		{pair{2, 5}, false},
+		{pair{2, 1 << 40}, false},
+		{pair{1, -3}, true},
+		{pair{1, -3}, false},
+		{pair{3, 6}, true},
 	} {
 		if got := w.add(c.p.key, c.p.n, earlier); got != c.first {
 			t.Errorf("%v: first is %v", c.p, got)

@@ -445,11 +445,11 @@ func TestAFrameOfAnySizeFromAnotherToolIsRead(t *testing.T) {
 		file []byte
 		ops  int
 	}{
-		"large":       {packAs(t, large), 50_000},
-		"no checksum": {packAs(t, small, zstd.WithEncoderCRC(false)), 10},
-		"small":       {packAs(t, small), 10},
+		"large":                {packAs(t, large), 50_000},
+		"no checksum":          {packAs(t, small, zstd.WithEncoderCRC(false)), 10},
+		"small":                {packAs(t, small), 10},
 		"a line in two frames": {append(packAs(t, small[:500]), packAs(t, small[500:])...), 10},
-		"skippable frames": {append(append([]byte("\x5f\x2a\x4d\x18\x04\x00\x00\x00abcd"), packAs(t, small)...), "\x51\x2a\x4d\x18\x00\x00\x01\x00"+string(make([]byte, 1<<16))...), 10},
+		"skippable frames":     {append(append([]byte("\x5f\x2a\x4d\x18\x04\x00\x00\x00abcd"), packAs(t, small)...), "\x51\x2a\x4d\x18\x00\x00\x01\x00"+string(make([]byte, 1<<16))...), 10},
 	} {
 		h, err := readBytes(c.file)
 		if err != nil || h.Damage != "" || h.Len() != c.ops {
