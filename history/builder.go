@@ -63,6 +63,14 @@ func (b *Builder) keyOf(name []byte) int32 {
 	return id
 }
 
+// forgetKeys drops the keys from position n on; no step may use them.
+func (b *Builder) forgetKeys(n int) {
+	for _, k := range b.h.keys[n:] {
+		delete(b.keyID, k)
+	}
+	b.h.keys = b.h.keys[:n]
+}
+
 func (b *Builder) next(i int) error {
 	if i <= b.last || i > math.MaxInt32 {
 		return fmt.Errorf("event %d follows event %d: indexes must grow, up to %d", i, b.last, math.MaxInt32)

@@ -10,8 +10,8 @@ import (
 )
 
 // Bounds on what a frame may hold to be unpacked in one piece. A frame of ours
-// has some forty blocks at most; other tools pack a file into one frame of any
-// size, which is unpacked as a stream.
+// is seldom larger than frameBytes; other tools pack a file into one frame of
+// any size, which is unpacked as a stream.
 const (
 	blockSize  = 128 << 10 // most that one block unpacks to
 	maxBlocks  = 64

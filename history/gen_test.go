@@ -1,8 +1,8 @@
 package history
 
 import (
+	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,8 +140,8 @@ func play(r *Recorder, now *time.Duration, cs []call) {
 	}
 }
 
-// want builds the history that the first n calls should give.
-func want(tb testing.TB, hd Header, cs []call) *History {
+// want builds the history that the calls should give.
+func want(tb tb, hd Header, cs []call) *History {
 	tb.Helper()
 	b := NewBuilder(hd)
 	for n, c := range cs {
@@ -187,12 +187,14 @@ func diff(want, got *History) string {
 
 var testHeader = Header{Nodes: []string{"n1", "n2", "n3"}, Target: "reference", Policy: "lww-wall", Seed: 7, Links: [][2]string{{"n1", "n2"}}}
 
-// record writes the calls to a new file and returns its path.
-func record(tb interface {
+// tb is what *testing.T and *rapid.T have in common.
+type tb interface {
 	Helper()
 	Fatal(...any)
-}, dir string, cs []call,
-) string {
+}
+
+// record writes the calls to a new file in the folder and returns its path.
+func record(tb tb, dir string, cs []call) string {
 	tb.Helper()
 	path := filepath.Join(dir, FileName)
 	var now time.Duration
@@ -205,4 +207,41 @@ func record(tb interface {
 		tb.Fatal(err)
 	}
 	return path
+}
+
+// fresh makes a new folder below dir.
+func fresh(tb tb, dir string) string {
+	tb.Helper()
+	sub, err := os.MkdirTemp(dir, "")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sub
+}
+
+func open(tb tb, path string) *History {
+	tb.Helper()
+	h, err := Open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+func slurp(tb tb, path string) []byte {
+	tb.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func sum(tb tb, path string) string {
+	tb.Helper()
+	s, err := SHA256(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }

@@ -48,8 +48,17 @@ type parser struct {
 }
 
 // fast reads a line of an operation in the shape in which this package writes
-// it. It says false for any other, valid or not.
+// it. It says false for any other, valid or not, and leaves no trace of it.
 func (p *parser) fast(text []byte) bool {
+	keys := len(p.b.h.keys)
+	if p.operation(text) {
+		return true
+	}
+	p.b.forgetKeys(keys)
+	return false
+}
+
+func (p *parser) operation(text []byte) bool {
 	l, c := &p.line, cursor{b: text}
 	*l = line{steps: l.steps[:0]}
 	p.nums = p.nums[:0]

@@ -39,7 +39,7 @@ func Open(path string) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	h, err := read(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
@@ -55,7 +55,7 @@ func SHA256(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	sum := sha256.New()
 	if _, err := lines(f, size, func(b []byte) error { sum.Write(b); return nil }); err != nil {
 		return "", fmt.Errorf("%s: %w", f.Name(), err)

@@ -15,7 +15,7 @@ import (
 const (
 	frameEvents = 4096
 	frameTime   = time.Second
-	frameBytes  = 4 << 20
+	frameBytes  = 1 << 20
 )
 
 // Recorder writes a history while it happens. All methods are safe for
@@ -38,7 +38,7 @@ type Recorder struct {
 	start   time.Duration
 	last    time.Duration
 	index   int
-	open    sessions // 1: the session has an operation open
+	open    sessions // shape of the session's open operation
 	misused error
 	closed  bool
 }
@@ -86,7 +86,7 @@ func (r *Recorder) Invoke(session int, node string, steps []Step, final bool) (i
 		return r.refuse(err)
 	}
 	index, at = r.tick()
-	r.open.set(session, 1)
+	r.open.set(session, shapeOf(steps))
 	r.lines = appendInvoke(r.lines, index, at, session, node, steps, final, Meta{})
 	r.tock()
 	return index, at
@@ -171,11 +171,16 @@ func (r *Recorder) mayInvoke(session int, steps []Step) error {
 }
 
 func (r *Recorder) mayComplete(session int, o Outcome, steps []Step) error {
+	shape := r.open.get(session)
 	switch {
 	case r.closed:
 		return errClosed
-	case r.open.get(session) == 0:
+	case shape == 0:
 		return fmt.Errorf("session %d completes an operation that it has not open", session)
+	case steps != nil && shapeOf(steps) != shape:
+		return fmt.Errorf("session %d completes with other steps than it started with", session)
+	case steps == nil && o == OK && shape&1 != 0:
+		return fmt.Errorf("session %d completes a read without saying what it returned", session)
 	case o > Fail:
 		return fmt.Errorf("there is no outcome %d", o)
 	}
@@ -187,6 +192,18 @@ func (r *Recorder) mayEvent(ev Event) error {
 		return errClosed
 	}
 	return ev.Type.check()
+}
+
+// shapeOf is what a recorder remembers of an open operation: how many steps it
+// has and, in the last bit, whether one reads. It is never 0.
+func shapeOf(steps []Step) int32 {
+	reads := int32(0)
+	for _, s := range steps {
+		if s.F == Read {
+			reads = 1
+		}
+	}
+	return int32(len(steps)+1)<<1 | reads
 }
 
 var errClosed = errors.New("the recorder is closed")
