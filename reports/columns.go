@@ -2,12 +2,10 @@ package reports
 
 import (
 	"bytes"
-	"cmp"
 	"compress/flate"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -19,9 +17,12 @@ import (
 // bucket of time for the whole.
 const (
 	drawnOps   = 100_000
-	aroundOp   = 2_000
 	bucketsAll = 2_048
 )
+
+// reaches are how far on both sides of a finding's operations others are drawn,
+// as long as there is room: first the operations themselves, of all findings.
+var reaches = []int{0, 20, 200, 2_000, 20_000}
 
 // never is the duration of an operation that was not answered, in columns.
 const never = 1<<32 - 1
@@ -126,24 +127,26 @@ func chooseOps(h *history.History, res *checker.Results) []int {
 	if h.Len() <= drawnOps {
 		return seq(0, h.Len())
 	}
-	in := map[int]bool{}
-	for _, reach := range []int{0, 20, aroundOp} { // the operations themselves come first
-		for _, p := range properties(res) {
-			for _, f := range p.Findings {
-				for _, i := range f.Ops {
-					k, ok := h.Pos(i)
-					for j := max(0, k-reach); ok && j <= min(h.Len()-1, k+reach) && len(in) < drawnOps; j++ {
-						in[j] = true
-					}
+	in, room := make([]bool, h.Len()), drawnOps
+	for _, reach := range reaches {
+		for _, i := range marks(res) {
+			k, ok := h.Pos(i)
+			if !ok {
+				continue
+			}
+			for j := max(0, k-reach); j <= min(h.Len()-1, k+reach) && room > 0; j++ {
+				if !in[j] {
+					in[j], room = true, room-1
 				}
 			}
 		}
 	}
-	at := make([]int, 0, len(in))
+	at := make([]int, 0, drawnOps-room)
 	for k := range in {
-		at = append(at, k)
+		if in[k] {
+			at = append(at, k)
+		}
 	}
-	slices.SortFunc(at, func(a, b int) int { return cmp.Compare(a, b) })
 	return at
 }
 

@@ -108,7 +108,7 @@ func exitWords(exit int) string {
 	case 1:
 		return "a claim is violated"
 	case 2:
-		return "unknown: the run could not decide every claim, which is not a pass"
+		return "the run could not decide every claim: unknown, which is not a pass"
 	default:
 		return "mlcheck could not do what was asked"
 	}

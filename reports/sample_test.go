@@ -215,7 +215,7 @@ func staleWinRun(t testing.TB) *reports.Run {
 		case 18*sec + ms:
 			s.event(at, fault(1, "clock", history.Healing, skew))
 		case 18*sec + 61*ms:
-			s.event(at, fault(1, "clock", history.Healed, skew))
+			s.event(at, fault(1, "clock", history.Healed, history.Event{Offsets: map[string]int64{"n3": -120_000}}))
 		case 20*sec + 501*ms:
 			early = s.op(at, 1100*time.Microsecond, 22, "n2", history.OK, false, history.Meta{}, w("y", 41))
 		case 20*sec + 503*ms:
@@ -223,7 +223,7 @@ func staleWinRun(t testing.TB) *reports.Run {
 		case 24*sec + ms:
 			s.event(at, fault(3, "clock", history.Healing, drift))
 		case 24*sec + 21*ms:
-			s.event(at, fault(3, "clock", history.Healed, drift))
+			s.event(at, fault(3, "clock", history.Healed, history.Event{Offsets: map[string]int64{"n2": 80_000}}))
 		}
 	})
 	s.stage(26*sec, history.StageHeal, "")
