@@ -57,7 +57,7 @@ func (p property) standing() string {
 	case !p.Claimed:
 		return "not claimed"
 	case p.Excused != "":
-		return "claimed, except under " + visible(p.Excused)
+		return "claimed, but " + visible(p.Excused)
 	default:
 		return "claimed"
 	}

@@ -191,7 +191,7 @@ func observation(p property) string {
 	case !p.observed():
 		return ""
 	case p.Excused != "":
-		return " (excepted from the claim: " + visible(p.Excused) + ")"
+		return " (breaks no claim: " + visible(p.Excused) + ")"
 	default:
 		return " (an observation: nobody claims it)"
 	}
