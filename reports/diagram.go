@@ -81,9 +81,10 @@ type dgTickShape struct {
 	Anchor string
 }
 
-// newDiagram draws the operations of a finding; nil when there is nothing to draw.
+// newDiagram draws the operations of a finding; nil for one that stands alone,
+// of which a picture would say nothing.
 func newDiagram(ops []history.Op, edges []checker.Edge, href func(index int) string) *diagram {
-	if len(ops) == 0 {
+	if len(ops) < 2 {
 		return nil
 	}
 	d := &diagram{Caption: "Left to right is the order in time; distances are not to scale."}

@@ -384,7 +384,7 @@ func TestDiagramsKeepTheOrderOfTime(t *testing.T) {
 func TestBarsAndLabelsOfALaneDoNotCover(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var ops []history.Op
-		for i := range rapid.IntRange(1, dgMaxOps).Draw(t, "operations") {
+		for i := range rapid.IntRange(2, dgMaxOps).Draw(t, "operations") {
 			start := time.Duration(rapid.IntRange(0, 100).Draw(t, "start")) * time.Millisecond
 			took := time.Duration(rapid.IntRange(0, 100).Draw(t, "took")) * time.Millisecond
 			ops = append(ops, history.Op{

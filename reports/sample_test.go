@@ -377,7 +377,7 @@ func interruptedRun(t testing.TB) *reports.Run {
 		Format: "mlcheck.results/1", Verdict: checker.Unknown, Exit: 2, Seed: 7,
 		Why: "interrupted before the faults were healed: there are no final reads, so nothing was decided.",
 		Properties: map[string]*checker.Decided{
-			"convergence": {Title: "leaders agree once replication has come to rest", Claimed: true, Decided: true, Result: checker.Result{Verdict: checker.Unknown, Reason: "no final reads: 0 chances"}},
+			"convergence": {Title: "leaders agree once replication has come to rest", Claimed: true, Decided: true, Result: checker.Result{Verdict: checker.Unknown, Reason: "0 chances: there are no final reads"}},
 		},
 	})
 }

@@ -145,16 +145,7 @@ func (t *terminal) property(p property, wide int) {
 	name := visible(p.Name)
 	pad := strings.Repeat(" ", max(0, wide-utf8.RuneCountInString(name)))
 	mark := fmt.Sprintf("  %s  %s%s  ", t.paint(verdictColor(v), fmt.Sprintf("%s %-11s", verdictSymbol(v), v)), name, pad)
-	var parts []string
-	if v != checker.NotDecided {
-		parts = append(parts, p.standing(), p.figures())
-	} else if p.Claimed {
-		parts = append(parts, p.standing())
-	}
-	detail := strings.Join(parts, ", ")
-	if p.Reason != "" && v != checker.Holds {
-		detail = strings.TrimPrefix(detail+": "+visible(p.Reason), ": ")
-	}
+	detail := propertyWords(p)
 	markWidth := 2 + 13 + 2 + max(wide, utf8.RuneCountInString(name)) + 2
 	if t.width-markWidth < 24 {
 		t.line("%s", strings.TrimRight(mark, " "))
@@ -165,6 +156,28 @@ func (t *terminal) property(p property, wide int) {
 		return
 	}
 	t.text(mark, markWidth, detail)
+}
+
+// propertyWords says who wants a property, with what it was decided, and why
+// it does not hold where it does not.
+func propertyWords(p property) string {
+	v := p.verdict()
+	var parts []string
+	if v != checker.NotDecided || p.Claimed {
+		parts = append(parts, p.standing())
+	}
+	figures := p.figures()
+	if v == checker.Holds {
+		figures = chances(p.Chances)
+	}
+	if figures != "" {
+		parts = append(parts, figures)
+	}
+	s := strings.Join(parts, ", ")
+	if p.Reason != "" && v != checker.Holds {
+		s = strings.TrimPrefix(s+": "+visible(p.Reason), ": ")
+	}
+	return s
 }
 
 func (t *terminal) findings() {
