@@ -28,6 +28,7 @@ func TestSample(t *testing.T) {
 	samples := allRuns(t)
 	samples["long"] = longRun(t, 250_000)
 	samples["big"] = longRun(t, 100_000)
+	samples["crowded"] = crowdedRun(t)
 	for name, r := range samples {
 		dir := filepath.Join(*sampleDir, name)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -444,4 +445,50 @@ func longRun(t testing.TB, n int) *reports.Run {
 			Findings: []checker.Finding{{ID: "dur-1", Label: "lost", Story: "It is gone.", Ops: []int{middle}}},
 		}}},
 	})
+}
+
+// crowdedRun has seven leaders, many faults, and a finding of many operations
+// whose argument goes in a circle.
+func crowdedRun(t testing.TB) *reports.Run {
+	hd := history.Header{Target: "reference", Topology: "all-to-all", Workload: "register", Seed: 11}
+	for i := range 7 {
+		hd.Nodes = append(hd.Nodes, fmt.Sprintf("leader-%d", i+1))
+	}
+	s := newScript(t, hd)
+	rnd := rand.New(rand.NewPCG(11, 11))
+	s.stage(0, history.StageWork, "")
+	res := &checker.Results{
+		Format: "mlcheck.results/1", Verdict: checker.Violated, Exit: 1, Seed: 11, Why: "cc is claimed and violated: effects were seen before their causes.",
+		Properties: map[string]*checker.Decided{},
+	}
+	var ops []int
+	for k := range 3000 {
+		at := time.Duration(k)*20*ms + time.Duration(rnd.IntN(5000))*time.Microsecond
+		o := history.OK
+		if rnd.IntN(30) == 0 {
+			o = history.Info
+		}
+		i := s.op(at, time.Duration(500+rnd.IntN(9000))*time.Microsecond, k%21, hd.Nodes[rnd.IntN(7)], o, false, history.Meta{}, w(fmt.Sprintf("k%d", rnd.IntN(9)), int64(k+1)))
+		if k >= 1500 && k < 1510 {
+			ops = append(ops, i)
+		}
+	}
+	for id := range 40 {
+		from := time.Duration(id)*sec + 500*ms
+		until := from + time.Duration(500+rnd.IntN(6000))*ms
+		a, b := hd.Nodes[rnd.IntN(7)], hd.Nodes[rnd.IntN(7)]
+		s.event(60*sec, history.Event{Type: history.FaultEvent, Fault: id + 1, Kind: "partition", Phase: history.Planned, Links: []history.Link{{From: a, To: b}}})
+		res.Faults = append(res.Faults, checker.FaultReport{
+			Fault: id + 1, Kind: []string{"partition", "clock"}[id%2], State: "effective", What: a + " → " + b + " cut",
+			Planned: int64(from), Effective: int64(from + 20*ms), Healing: int64(until), Healed: int64(until + 35*ms),
+		})
+	}
+	f := checker.Finding{ID: "cc-1", Label: "CyclicCO", Ops: ops, Story: "These ten operations each come before the next, and the last before the first."}
+	for i := range ops {
+		f.Edges = append(f.Edges, checker.Edge{From: ops[i], To: ops[(i+1)%len(ops)], Kind: []string{"so", "wr", "co", "rt", "arbitration"}[i%5], Because: "that is how it was drawn"})
+	}
+	res.Properties["cc"] = &checker.Decided{Title: "nobody sees an effect without its cause", Claimed: true, Decided: true, Result: checker.Result{Verdict: checker.Violated, Chances: 10, Violations: 1, Findings: []checker.Finding{f}}}
+	run := s.run(res)
+	run.Name = "reference all-to-all register"
+	return run
 }
