@@ -2,12 +2,10 @@ package reports
 
 import (
 	"bytes"
-	"cmp"
 	"compress/flate"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -19,9 +17,12 @@ import (
 // bucket of time for the whole.
 const (
 	drawnOps   = 100_000
-	aroundOp   = 2_000
 	bucketsAll = 2_048
 )
+
+// reaches are how far on both sides of a finding's operations others are drawn,
+// as long as there is room: first the operations themselves, of all findings.
+var reaches = []int{0, 20, 200, 2_000, 20_000}
 
 // never is the duration of an operation that was not answered, in columns.
 const never = 1<<32 - 1
@@ -105,9 +106,13 @@ func hoverText(op history.Op) string {
 	return s
 }
 
+// packLevel: 100,000 operations are 0.93 MB after 0.3 s at level 6, 0.94 MB after
+// 0.13 s at 5, and level 9 takes seconds for 2 % less.
+const packLevel = 5
+
 func deflated(raw []byte) (string, error) {
 	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
+	w, err := flate.NewWriter(&b, packLevel)
 	if err != nil {
 		return "", fmt.Errorf("packing operations for the page: %w", err)
 	}
@@ -126,24 +131,26 @@ func chooseOps(h *history.History, res *checker.Results) []int {
 	if h.Len() <= drawnOps {
 		return seq(0, h.Len())
 	}
-	in := map[int]bool{}
-	for _, reach := range []int{0, 20, aroundOp} { // the operations themselves come first
-		for _, p := range properties(res) {
-			for _, f := range p.Findings {
-				for _, i := range f.Ops {
-					k, ok := h.Pos(i)
-					for j := max(0, k-reach); ok && j <= min(h.Len()-1, k+reach) && len(in) < drawnOps; j++ {
-						in[j] = true
-					}
+	in, room := make([]bool, h.Len()), drawnOps
+	for _, reach := range reaches {
+		for _, i := range marks(res) {
+			k, ok := h.Pos(i)
+			if !ok {
+				continue
+			}
+			for j := max(0, k-reach); j <= min(h.Len()-1, k+reach) && room > 0; j++ {
+				if !in[j] {
+					in[j], room = true, room-1
 				}
 			}
 		}
 	}
-	at := make([]int, 0, len(in))
+	at := make([]int, 0, drawnOps-room)
 	for k := range in {
-		at = append(at, k)
+		if in[k] {
+			at = append(at, k)
+		}
 	}
-	slices.SortFunc(at, func(a, b int) int { return cmp.Compare(a, b) })
 	return at
 }
 

@@ -21,15 +21,16 @@ const (
 	dgRow     = 48 // one row of bars, label included
 	dgLanePad = 12
 	dgBar     = 10
-	dgRune    = 6.7
-	dgMinGap  = 26  // between two neighbouring instants
-	dgWide    = 940 // as far as a diagram of few instants is stretched
-	dgStretch = 2.5 // but no more than by this
-	dgLogGap  = 15  // more, for every factor of ten of time between them
-	dgAxis    = 54  // below the lanes
-	dgMaxOps  = 14  // more make no picture
-	dgTick    = 86  // room that a time label needs
-	dgArrow   = 5.5 // length of an arrow head
+	dgRune    = 7.3
+	dgMinGap  = 26   // between two neighbouring instants
+	dgWide    = 940  // as far as a diagram of few instants is stretched
+	dgStretch = 2.5  // but no more than by this
+	dgLogGap  = 15   // more, for every factor of ten of time between them
+	dgAxis    = 54   // below the lanes
+	dgMaxOps  = 14   // more make no picture
+	dgFits    = 1250 // up to this width it is shrunk to its card; beyond, it scrolls
+	dgTick    = 86   // room that a time label needs
+	dgArrow   = 5.5  // length of an arrow head
 )
 
 // diagram is a space-time diagram: a lane for each leader involved, operations
@@ -39,6 +40,7 @@ const (
 // times are on the axis.
 type diagram struct {
 	W, H    float64
+	Fits    bool // shrink it to the width that there is
 	AxisY   float64
 	Lanes   []dgLane
 	Bars    []dgBarShape
@@ -81,9 +83,10 @@ type dgTickShape struct {
 	Anchor string
 }
 
-// newDiagram draws the operations of a finding; nil when there is nothing to draw.
+// newDiagram draws the operations of a finding; nil for one that stands alone,
+// of which a picture would say nothing.
 func newDiagram(ops []history.Op, edges []checker.Edge, href func(index int) string) *diagram {
-	if len(ops) == 0 {
+	if len(ops) < 2 {
 		return nil
 	}
 	d := &diagram{Caption: "Left to right is the order in time; distances are not to scale."}
@@ -217,7 +220,7 @@ func (d *diagram) lanes(p *dgPlot) {
 		d.Lanes = append(d.Lanes, dgLane{Name: clip(visible(name), 11), Y: y, H: h, TextY: y + h/2 + 4, Odd: i%2 == 1})
 		y += h
 	}
-	d.AxisY, d.H = y, y+dgAxis
+	d.AxisY, d.H, d.Fits = y, y+dgAxis, d.W <= dgFits
 }
 
 // barY is the top of operation i's bar.

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -60,7 +61,7 @@ type junitMessage struct {
 // findings in the output. The suite is red exactly if the run's verdict is not
 // holds.
 func JUnit(w io.Writer, res *checker.Results, name string) error {
-	suite := junitSuite{Name: visible(name), Out: visible(res.Why)}
+	suite := junitSuite{Name: cmp.Or(visible(name), "mlcheck"), Out: visible(res.Why)}
 	suite.Properties = []junitProperty{{"seed", fmt.Sprint(res.Seed)}, {"repeat", visible(res.Repeat)}}
 	for _, p := range properties(res) {
 		suite.add(junitOf(p, suite.Name))

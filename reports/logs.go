@@ -135,7 +135,7 @@ func logAnchor(log, line int) string { return fmt.Sprintf("log-%d-%d", log+1, li
 type logSection struct {
 	Node   string
 	Note   string // what was cut, what cannot be matched
-	Lines  int
+	Lines  string
 	Blocks []logBlock
 }
 
@@ -162,7 +162,7 @@ func (b *logBook) sections(base time.Time) []logSection {
 }
 
 func (b *logBook) section(n int, l *nodeLog, base time.Time) logSection {
-	s := logSection{Node: visible(l.node), Lines: len(l.lines)}
+	s := logSection{Node: visible(l.node), Lines: plural(len(l.lines), "line")}
 	shown := chooseLines(len(l.lines), b.wanted[n])
 	next := 0
 	for _, i := range shown {

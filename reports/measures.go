@@ -35,9 +35,6 @@ func measureFact(name string, v float64) fact {
 			return fact{spaced(rest), span(time.Duration(v * float64(unit)))}
 		}
 	}
-	if rest, ok := strings.CutSuffix(name, "_per_second"); ok {
-		return fact{spaced(rest), figure(v) + " per second"}
-	}
 	return fact{spaced(name), figure(v)}
 }
 

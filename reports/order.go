@@ -35,10 +35,11 @@ func (p property) broken() bool {
 // observed says whether this entry is a violation that breaks no claim.
 func (p property) observed() bool { return p.verdict() == checker.Violated && !p.broken() }
 
-// figures says what the check had to work with: "3 violations in 120 chances".
+// figures says what the check had to work with: "3 violations in 120 chances";
+// nothing where the reason says it.
 func (p property) figures() string {
 	switch {
-	case p.verdict() == checker.NotDecided:
+	case p.verdict() == checker.NotDecided || p.Violations == 0 && strings.HasPrefix(p.Reason, chances(p.Chances)):
 		return ""
 	case p.Violations > 0 && p.Chances > 0:
 		return plural(p.Violations, "violation") + " in " + chances(p.Chances)
@@ -57,7 +58,7 @@ func (p property) standing() string {
 	case !p.Claimed:
 		return "not claimed"
 	case p.Excused != "":
-		return "claimed, except under " + visible(p.Excused)
+		return "claimed, but " + visible(p.Excused)
 	default:
 		return "claimed"
 	}
@@ -108,7 +109,7 @@ func exitWords(exit int) string {
 	case 1:
 		return "a claim is violated"
 	case 2:
-		return "unknown: the run could not decide every claim, which is not a pass"
+		return "the run could not decide every claim: unknown, which is not a pass"
 	default:
 		return "mlcheck could not do what was asked"
 	}

@@ -100,7 +100,10 @@ type faultRow struct {
 }
 
 func newPage(r *Run) (*page, error) {
-	p := &page{Title: visible(r.title()), Facts: r.facts(), Next: r.Next}
+	p := &page{Title: visible(r.title()), Facts: r.facts()}
+	for _, n := range r.Next {
+		p.Next = append(p.Next, visible(n))
+	}
 	if r.History != nil {
 		p.Damage = visible(r.History.Damage)
 	}
@@ -289,8 +292,15 @@ func (p *page) test(doc []byte) {
 }
 
 func drawnWords(t *timeline) string {
+	if t.Total == 0 {
+		return "The history has no operations."
+	}
 	if t.Ops.N == t.Total {
 		return fmt.Sprintf("All %s are in it.", plural(t.Total, "operation"))
+	}
+	if t.Ops.N == 0 {
+		return fmt.Sprintf("%s are too many to be in it one by one: it has counts in %s stretches of %s.",
+			plural(t.Total, "operation"), count(bucketsAll), span(time.Duration(t.End/bucketsAll)))
 	}
 	return fmt.Sprintf("%s of %s operations are in it one by one, those around the findings; of all the others, counts in %s stretches of %s.",
 		count(t.Ops.N), count(t.Total), count(bucketsAll), span(time.Duration(t.End/bucketsAll)))

@@ -64,11 +64,17 @@ func SaveInfo(dir string, in Info) error {
 // Load reads a run folder. Only the history must be there; a folder without
 // results.json has not been checked yet, and its Results are nil.
 func Load(dir string) (*Run, error) {
-	r := &Run{Dir: dir}
-	var err error
-	if r.History, err = history.Open(dir); err != nil {
+	h, err := history.Open(dir)
+	if err != nil {
 		return nil, err
 	}
+	return loadBeside(dir, h)
+}
+
+// loadBeside reads what a run folder holds beside its history.
+func loadBeside(dir string, h *history.History) (*Run, error) {
+	r := &Run{Dir: dir, History: h}
+	var err error
 	if r.Test, err = readOptional(filepath.Join(dir, testFile)); err != nil {
 		return nil, err
 	}

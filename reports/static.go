@@ -90,8 +90,8 @@ func newStatic(t *timeline) *staticTimeline {
 	free := 0.0
 	for _, st := range t.Stages {
 		m := stMark{X: s.x(t, st.T)}
-		if m.X >= free { // else its line alone has to do
-			m.Text, free = st.Name, m.X+7*float64(len(st.Name))
+		if wide := 7 * float64(len(st.Name)); m.X >= free && m.X+wide < stW { // else its line alone has to do
+			m.Text, free = st.Name, m.X+wide
 		}
 		s.Stages = append(s.Stages, m)
 	}
@@ -142,6 +142,9 @@ func (s *staticTimeline) fault(t *timeline, f tlFault, y, lanesY float64) stFaul
 		for _, lane := range f.Lanes {
 			row.Bands = append(row.Bands, stBand{row.Measured.X, lanesY + float64(lane)*(stLane+stGap), row.Measured.W, stLane})
 		}
+	}
+	if f.State != "effective" {
+		row.Label += " (" + f.State + ")"
 	}
 	if t.Rows < len(t.Faults) { // shared rows have no room for words
 		row.Label = ""
@@ -221,7 +224,11 @@ func (s *staticTimeline) clock(t *timeline, y float64) *stClockPanel {
 	p.ZeroY = toY(0)
 	at, _ := ticks(lo, hi, 4)
 	for _, v := range at {
-		p.Grid = append(p.Grid, stMark{toY(int64(v)), signed(time.Duration(v))})
+		label := signed(time.Duration(v))
+		if v == 0 {
+			label = "±0"
+		}
+		p.Grid = append(p.Grid, stMark{toY(int64(v)), label})
 	}
 	for n, c := range t.Clocks {
 		var d strings.Builder

@@ -145,16 +145,7 @@ func (t *terminal) property(p property, wide int) {
 	name := visible(p.Name)
 	pad := strings.Repeat(" ", max(0, wide-utf8.RuneCountInString(name)))
 	mark := fmt.Sprintf("  %s  %s%s  ", t.paint(verdictColor(v), fmt.Sprintf("%s %-11s", verdictSymbol(v), v)), name, pad)
-	var parts []string
-	if v != checker.NotDecided {
-		parts = append(parts, p.standing(), p.figures())
-	} else if p.Claimed {
-		parts = append(parts, p.standing())
-	}
-	detail := strings.Join(parts, ", ")
-	if p.Reason != "" && v != checker.Holds {
-		detail = strings.TrimPrefix(detail+": "+visible(p.Reason), ": ")
-	}
+	detail := propertyWords(p)
 	markWidth := 2 + 13 + 2 + max(wide, utf8.RuneCountInString(name)) + 2
 	if t.width-markWidth < 24 {
 		t.line("%s", strings.TrimRight(mark, " "))
@@ -167,12 +158,34 @@ func (t *terminal) property(p property, wide int) {
 	t.text(mark, markWidth, detail)
 }
 
+// propertyWords says who wants a property, with what it was decided, and why
+// it does not hold where it does not.
+func propertyWords(p property) string {
+	v := p.verdict()
+	var parts []string
+	if v != checker.NotDecided || p.Claimed {
+		parts = append(parts, p.standing())
+	}
+	figures := p.figures()
+	if v == checker.Holds {
+		figures = chances(p.Chances)
+	}
+	if figures != "" {
+		parts = append(parts, figures)
+	}
+	s := strings.Join(parts, ", ")
+	if p.Reason != "" && v != checker.Holds {
+		s = strings.TrimPrefix(s+": "+visible(p.Reason), ": ")
+	}
+	return s
+}
+
 func (t *terminal) findings() {
 	for _, p := range properties(t.run.Results) {
 		if len(p.Findings) == 0 {
 			continue
 		}
-		t.heading(fmt.Sprintf("%s: %s%s", visible(p.Name), plural(max(p.Violations, len(p.Findings)), "finding"), observation(p)))
+		t.heading(fmt.Sprintf("%s: %s%s", visible(p.Name), plural(max(p.Violations, len(p.Findings)), "violation"), observation(p)))
 		for i, f := range p.Findings {
 			if i == storiesPerProperty {
 				break
@@ -191,7 +204,7 @@ func observation(p property) string {
 	case !p.observed():
 		return ""
 	case p.Excused != "":
-		return " (excepted from the claim: " + visible(p.Excused) + ")"
+		return " (breaks no claim: " + visible(p.Excused) + ")"
 	default:
 		return " (an observation: nobody claims it)"
 	}
@@ -215,20 +228,27 @@ func (t *terminal) faults() {
 
 // faultWords tells a fault's planned and measured edges in a line.
 func faultWords(f checker.FaultReport) string {
-	s := fmt.Sprintf("planned %s–%s, ", seconds(f.Planned), seconds(f.Healing))
+	s := "planned " + stretch(f.Planned, f.Healing)
 	switch {
 	case f.Effective >= 0 && f.Healed >= 0:
-		s += fmt.Sprintf("measured %s–%s", seconds(f.Effective), seconds(f.Healed))
+		s += ", measured " + stretch(f.Effective, f.Healed)
 	case f.Effective >= 0:
-		s += fmt.Sprintf("measured from %s, never seen to end", seconds(f.Effective))
+		s += ", measured from " + seconds(f.Effective) + ", never seen to end"
 	default:
-		s += "never measured"
+		s += ", never measured"
 	}
 	s += ": " + visible(f.State)
 	if f.Note != "" {
 		s += ", " + visible(f.Note)
 	}
 	return s
+}
+
+func stretch(from, to int64) string {
+	if from < 0 || to < 0 {
+		return seconds(from) + " to " + seconds(to)
+	}
+	return strings.TrimSuffix(seconds(from), " s") + "–" + seconds(to)
 }
 
 func seconds(ns int64) string {
@@ -274,11 +294,12 @@ func (t *terminal) toExplain() string {
 }
 
 // wrap breaks a text into lines of at most width runes, at spaces; a word that
-// is longer stays whole, so that it can be copied. It gives at least one line.
+// is longer stays whole, so that it can be copied, and a number stays with its
+// unit. It gives at least one line.
 func wrap(s string, width int) []string {
 	var lines []string
 	line, n := "", 0
-	for _, word := range strings.Fields(s) {
+	for _, word := range words(s) {
 		w := utf8.RuneCountInString(word)
 		switch {
 		case n == 0:
@@ -291,4 +312,25 @@ func wrap(s string, width int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+// words splits a text at its spaces, but not between a number and its unit.
+func words(s string) []string {
+	var ws []string
+	for _, w := range strings.Fields(s) {
+		if i := len(ws) - 1; i >= 0 && isUnit(w) && strings.ContainsAny(ws[i][len(ws[i])-1:], "0123456789") {
+			ws[i] += " " + w
+			continue
+		}
+		ws = append(ws, w)
+	}
+	return ws
+}
+
+func isUnit(w string) bool {
+	switch strings.TrimRight(w, ".,;:") {
+	case "s", "ms", "µs", "ns", "%":
+		return true
+	}
+	return false
 }

@@ -79,9 +79,10 @@ func newTimeline(r *Run) (*timeline, error) {
 			end = max(end, time.Duration(f.Effective), time.Duration(f.Healed))
 		}
 	}
-	t.End = max(1, int64(end))
+	end += end/100 + 1 // what begins at the very end can be seen
+	t.End = int64(end)
 	for _, n := range h.Nodes() {
-		t.Lanes = append(t.Lanes, visible(n))
+		t.Lanes = append(t.Lanes, clip(visible(n), 24))
 	}
 	t.counts = func(n int) [][classes][]int { return bucketCounts(h, len(t.Lanes), n, end) }
 	t.Faults = timelineFaults(r)
@@ -181,7 +182,7 @@ func timelineClocks(h *history.History, end time.Duration) []tlClock {
 	byNode := map[string]*tlClock{}
 	of := func(n string) *tlClock {
 		if byNode[n] == nil {
-			byNode[n] = &tlClock{Node: visible(n), Points: [][2]int64{}, Planned: [][4]int64{}}
+			byNode[n] = &tlClock{Node: clip(visible(n), 24), Points: [][2]int64{}, Planned: [][4]int64{}}
 		}
 		return byNode[n]
 	}

@@ -201,7 +201,7 @@
       if (x1 < LEFT || x0 > width - RIGHT) continue;
       if (x1 + 6 + wide < width - RIGHT) text(words, Math.max(x1, LEFT) + 6, y, colors.muted);
       else if (x0 - 6 - wide > LEFT) text(words, x0 - 6, y, colors.muted, "right");
-      else text(words, Math.max(x0, LEFT) + 6, y, colors.ink);
+      else text(words, clamp(x0 + 6, LEFT + 6, Math.max(LEFT + 6, width - RIGHT - wide)), y, colors.ink);
     }
   };
 
@@ -247,6 +247,9 @@
         }
       }
     });
+    if (T.Buckets && T.End / (T.Buckets[0].length / CLASSES.length) > (view[1] - view[0]) * BIN / plot()) {
+      return "the shade behind the bars is counts of " + span(T.End / (T.Buckets[0].length / CLASSES.length)) + " each, spread evenly";
+    }
     return "a full lane is " + many(Math.round(peak), "operation") + " in " + span((view[1] - view[0]) * BIN / plot());
   };
   const barAt = (k) => {
@@ -362,7 +365,7 @@
     drawStages();
     drawClocks();
     drawAxis();
-    T.Lanes.forEach((name, l) => text(name, 10, laneTop(l) + LANE / 2 + 4, colors.ink, "left", "600 13px system-ui, sans-serif"));
+    T.Lanes.forEach((name, l) => text(name.length > 8 ? name.slice(0, 7) + "…" : name, 10, laneTop(l) + LANE / 2 + 4, colors.ink, "left", "600 13px system-ui, sans-serif"));
     if (drag && drag.moved && !drag.pans) fill(Math.min(drag.x, drag.now), 0, Math.abs(drag.now - drag.x), axisTop, colors.link, 0.15);
     $("tl-span").textContent = stamp(view[0]) + " to " + stamp(view[1]) + (words ? "; " + words : "");
   };
@@ -477,12 +480,12 @@
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColors(); draw(); });
   };
 
-  // Show one operation with some forty others on each side.
+  // Show one operation with some dozen others on each side.
   const jump = (index) => {
     const k = atIndex.get(index);
     if (k === undefined) return false;
     picked = k;
-    const around = Math.max(ops.start[Math.min(ops.n - 1, k + 40)] - ops.start[k], ops.start[k] - ops.start[Math.max(0, k - 40)], 3 * (ops.end[k] - ops.start[k]), 1e4);
+    const around = Math.max(ops.start[Math.min(ops.n - 1, k + 12)] - ops.start[k], ops.start[k] - ops.start[Math.max(0, k - 12)], 3 * (ops.end[k] - ops.start[k]), 1e4);
     setView(ops.start[k] - around, ops.start[k] + around);
     canvas.scrollIntoView({ block: "center" });
     const b = barAt(k);
