@@ -5,6 +5,7 @@ package dockertest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -14,6 +15,10 @@ import (
 
 // Variable is the environment variable that decides.
 const Variable = "MLCHECK_DOCKER"
+
+// Ledger is the environment variable that names a file to which every test that
+// gets an engine adds its name: whoever required Docker can see that it was used.
+const Ledger = "MLCHECK_DOCKER_RAN"
 
 // Engine gives a test its engine, closed at the test's end, or skips or fails
 // the test.
@@ -37,5 +42,20 @@ func Engine(tb testing.TB) engine.Engine {
 		tb.Skipf("skipped: %v (%s=required makes this a failure)", err, Variable)
 	}
 	tb.Cleanup(func() { _ = eng.Close() })
+	if err := enter(os.Getenv(Ledger), tb.Name()); err != nil {
+		tb.Fatalf("%s: %v", Ledger, err)
+	}
 	return eng
+}
+
+func enter(path, name string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(name + "\n")
+	return errors.Join(err, f.Close())
 }
