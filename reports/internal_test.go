@@ -261,7 +261,7 @@ func TestEveryLinkedLogLineIsShownAsLongAsThereIsRoom(t *testing.T) {
 func TestThinningKeepsThePeaks(t *testing.T) {
 	var ps [][2]int64
 	for i := range int64(10_000) {
-		ps = append(ps, [2]int64{i, 0})
+		ps = append(ps, [2]int64{i, i % 7})
 	}
 	ps[4321][1], ps[7777][1] = 99, -99
 	got := thin(ps, 100)
@@ -269,7 +269,10 @@ func TestThinningKeepsThePeaks(t *testing.T) {
 		t.Errorf("%d points are left of 10,000, want about 100", len(got))
 	}
 	var lo, hi int64
-	for _, p := range got {
+	for i, p := range got {
+		if i > 0 && p[0] < got[i-1][0] {
+			t.Fatalf("the time goes back from %d to %d", got[i-1][0], p[0])
+		}
 		lo, hi = min(lo, p[1]), max(hi, p[1])
 	}
 	if lo != -99 || hi != 99 {
