@@ -31,7 +31,7 @@ var benchNodes = [...]string{"n1", "n2", "n3"}
 
 // benchOp records one operation of a register workload: half reads, half writes
 // over 100 keys. Sessions, keys and values jump about as if they were drawn.
-func benchOp(r *Recorder, keys []string, session, n int) {
+func benchOp(r *Recorder, keys []string, session, n int, m Meta) {
 	drawn := int(uint32(n) * 2654435769 >> 8)
 	node, steps := benchNodes[session%3], []Step{{F: Read, Key: keys[drawn%len(keys)]}}
 	if drawn%2 == 0 {
@@ -41,7 +41,7 @@ func benchOp(r *Recorder, keys []string, session, n int) {
 	if steps[0].F == Read {
 		steps[0].Value = Int(int64(n - drawn%1000))
 	}
-	r.Complete(session, node, OK, steps, Meta{})
+	r.Complete(session, node, OK, steps, m)
 }
 
 func benchKeys() []string {
@@ -70,7 +70,7 @@ func BenchmarkRecorder(b *testing.B) {
 	b.Run("single", func(b *testing.B) {
 		run(b, func(r *Recorder) {
 			for n := range b.N / 2 {
-				benchOp(r, keys, n%10, n)
+				benchOp(r, keys, n%10, n, Meta{})
 			}
 		})
 	})
@@ -86,7 +86,7 @@ func BenchmarkRecorder(b *testing.B) {
 					}
 					b.StartTimer()
 				}
-				benchOp(r, keys, n%10, n)
+				benchOp(r, keys, n%10, n, Meta{})
 			}
 			b.StopTimer()
 		})
@@ -98,7 +98,7 @@ func BenchmarkRecorder(b *testing.B) {
 				session := int(sessions.Add(1))
 				for n := session << 32; pb.Next(); n++ {
 					if pb.Next() {
-						benchOp(r, keys, session, n)
+						benchOp(r, keys, session, n, Meta{})
 					}
 				}
 			})
@@ -107,14 +107,14 @@ func BenchmarkRecorder(b *testing.B) {
 }
 
 // benchFile records n events and returns the path.
-func benchFile(b *testing.B, n int) string {
+func benchFile(b *testing.B, n int, meta func(op int) Meta) string {
 	path, keys := filepath.Join(b.TempDir(), FileName), benchKeys()
 	r, err := Create(path, benchHeader, benchClock())
 	if err != nil {
 		b.Fatal(err)
 	}
 	for op := range n / 2 {
-		benchOp(r, keys, op*7%10, op)
+		benchOp(r, keys, op*7%10, op, meta(op))
 	}
 	if err := r.Close(); err != nil {
 		b.Fatal(err)
@@ -125,7 +125,7 @@ func benchFile(b *testing.B, n int) string {
 const benchEvents = 1_000_000
 
 func BenchmarkOpen(b *testing.B) {
-	path := benchFile(b, benchEvents)
+	path := benchFile(b, benchEvents, noMeta)
 	var plain bytes.Buffer
 	h, err := Open(path)
 	if err != nil {
@@ -155,17 +155,26 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
+func noMeta(int) Meta { return Meta{} }
+
+func stamp(op int) Meta { return Meta{Stamp: fmt.Sprintf("1700000%06d.n2.%d", op, op%5)} }
+
 // BenchmarkMemory tells what an operation of one step takes once it was read.
 func BenchmarkMemory(b *testing.B) {
-	path := benchFile(b, benchEvents)
-	for b.Loop() {
-		before := heap()
-		h, err := Open(path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(heap()-before)/float64(h.Len()), "B/op-of-history")
-		runtime.KeepAlive(h)
+	for name, meta := range map[string]func(int) Meta{"plain": noMeta, "stamps": stamp} {
+		b.Run(name, func(b *testing.B) {
+			path := benchFile(b, benchEvents, meta)
+			for b.Loop() {
+				before := heap()
+				h, err := Open(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(heap()-before)/float64(h.Len()), "B/op-of-history")
+				runtime.KeepAlive(h)
+			}
+			b.ReportMetric(float64(b.N*benchEvents)/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }
 
@@ -178,7 +187,7 @@ func heap() int64 {
 }
 
 func BenchmarkWriteJSONL(b *testing.B) {
-	h, err := Open(benchFile(b, benchEvents))
+	h, err := Open(benchFile(b, benchEvents, noMeta))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -191,7 +200,7 @@ func BenchmarkWriteJSONL(b *testing.B) {
 }
 
 func BenchmarkSHA256(b *testing.B) {
-	path := benchFile(b, benchEvents)
+	path := benchFile(b, benchEvents, noMeta)
 	for b.Loop() {
 		if _, err := SHA256(path); err != nil {
 			b.Fatal(err)

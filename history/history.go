@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// History is a whole record in memory, in columns: 50 bytes for an operation of
+// History is a whole record in memory, in columns: 55 bytes for an operation of
 // one step, so that ten million fit where objects would not. It is built by a
 // [Builder] and never changes afterwards. Readers that need speed walk the
 // columns through the small accessors; Op makes a view of one row.

@@ -5,7 +5,7 @@ import "math/bits"
 // written notices a number that is written to a key a second time.
 //
 // Numbers come from one counter for the whole run, so one bit for each number
-// is nearly always enough: 0.1 bytes for each operation, 3 ns for each write.
+// is nearly always enough.
 // Only a history that counts per key, as foreign ones do, makes numbers meet;
 // from then on pairs of key and number are remembered.
 type written struct {
