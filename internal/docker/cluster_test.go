@@ -171,12 +171,14 @@ func TestDriftCountsFromTheFaultsStartAndGoesOn(t *testing.T) {
 	drift := nemesis.ClockState{Node: "n2", Offset: time.Second, PPM: 100_000, Since: c.Now() - 10*time.Second}
 	apply(t, c, nemesis.State{Clocks: []nemesis.ClockState{drift}})
 	for range 2 {
+		before := c.Now()
 		m := measure(t, c)
-		want, slack := drift.At(c.Now()), m.Within["n2"]+50*time.Millisecond
-		if got := m.Clocks["n2"]; (got - want).Abs() > slack {
-			t.Errorf("off by %v, want %v within %v", got, want, slack)
+		// The agent takes a step ten times a second; under load it may be late.
+		low, high := drift.At(before-time.Second), drift.At(c.Now())
+		if got, slack := m.Clocks["n2"], m.Within["n2"]; got < low-slack || got > high+slack {
+			t.Errorf("off by %v, want %v to %v within %v", got, low, high, slack)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 	}
 }
 
@@ -195,6 +197,9 @@ func TestClientsReachNodesThroughTheSandboxWhereTheyMust(t *testing.T) {
 			_ = conn.Close()
 		}
 		return err != nil
+	})
+	within(t, 5*time.Second, "no pipe is left open", func() bool {
+		return len(processes("dial\x00"+echoAt(c.nodes[0]))) == 0
 	})
 }
 
@@ -369,7 +374,7 @@ func TestKeptClusterOutlivesItsRunnerAndIsRemovedOnRequestOnly(t *testing.T) {
 	run := runID(t)
 	s := spawn(t, eng, run, runnerKeep+"=1")
 	defer func() { _ = removeLabelled(context.Background(), eng, runLabel+"="+run, 0) }()
-	within(t, 30*time.Second, "the runner is up", func() bool { return strings.Contains(s.output(), "up\n") })
+	within(t, 30*time.Second, "the runner is up", s.up)
 	_ = s.cmd.Process.Signal(os.Interrupt)
 	if err := s.cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, s.output())
