@@ -170,7 +170,9 @@ func TestKeptAgentOutlivesItsRunner(t *testing.T) {
 			t.Error("the node was restored")
 		}
 		close(stop)
-		<-ended
+		if err := <-ended; err != nil || f.restored != 1 {
+			t.Errorf("at the end: error %v, restored %d times", err, f.restored)
+		}
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/internal/dockertest"
 	"github.com/mlcheck/mlcheck/internal/engine"
 	"github.com/mlcheck/mlcheck/internal/world"
@@ -75,6 +76,26 @@ func TestCutLinksAreDownAndNoOthers(t *testing.T) {
 		if diff := cmp.Diff(cut, down(m, c.cfg.Links)); diff != "" {
 			t.Errorf("links down (-want +got):\n%s", diff)
 		}
+	}
+}
+
+func TestMeasurementTellsWhatIsTrueAndNotWhatWasAskedFor(t *testing.T) {
+	c := started(t)
+	cut := links("n1", "n2")
+	behind := func(s agent.State) { // the fabric's back
+		t.Helper()
+		if err := c.nodes[1].agent.Apply(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	behind(agent.State{Generation: 1000, In: []string{c.nodes[0].ip}})
+	if diff := cmp.Diff(cut, down(measure(t, c), c.cfg.Links)); diff != "" {
+		t.Errorf("a link is down that nobody asked for (-want +got):\n%s", diff)
+	}
+	c.fabric.state = nemesis.State{Cut: cut} // asked for, but never done
+	behind(agent.State{Generation: 1001})
+	if diff := cmp.Diff(([]history.Link)(nil), down(measure(t, c), c.cfg.Links)); diff != "" {
+		t.Errorf("a cut was asked for and not made (-want +got):\n%s", diff)
 	}
 }
 
