@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -226,7 +227,7 @@ func TestClientsReachNodesThroughTheSandboxWhereTheyMust(t *testing.T) {
 
 func TestNodeIsReachedDirectlyOnThisMachine(t *testing.T) {
 	c := started(t)
-	if c.nodes[0].pipe && os.Getenv("DOCKER_HOST") == "" {
+	if c.nodes[0].pipe && os.Getenv("DOCKER_HOST") == "" && runtime.GOOS == "linux" {
 		t.Error("clients go through the sandbox although the container's address can be reached")
 	}
 }
