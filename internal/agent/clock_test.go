@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -49,19 +50,24 @@ func TestDriftGrowsFromTheFaultsStart(t *testing.T) {
 }
 
 func TestDriftingClockMovesUntilItIsSet(t *testing.T) {
-	c := &clock{path: filepath.Join(t.TempDir(), "faketime")}
-	if err := c.set(&Clock{PPM: 100_000}); err != nil {
-		t.Fatal(err)
-	}
-	for before := c.offset(); c.offset() <= before; time.Sleep(step / 10) {
-	}
-	if err := c.set(nil); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(2 * step) // a late step would show
-	if got := content(t, c); got != "+0.000000000" || c.offset() != 0 {
-		t.Errorf("after the end of the drift the file says %q, offset %v", got, c.offset())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := &clock{path: filepath.Join(t.TempDir(), "faketime")}
+		if err := c.set(&Clock{PPM: 100_000, Elapsed: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9*time.Second + step/2)
+		synctest.Wait()
+		if got := content(t, c); got != "+1.000000000" || c.offset() != time.Second {
+			t.Errorf("ten seconds after the fault's start the file says %q, offset %v", got, c.offset())
+		}
+		if err := c.set(nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * step) // a late step would show
+		if got := content(t, c); got != "+0.000000000" || c.offset() != 0 {
+			t.Errorf("after the end of the drift the file says %q, offset %v", got, c.offset())
+		}
+	})
 }
 
 func TestUnwritableControlFileIsAnError(t *testing.T) {

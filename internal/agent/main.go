@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // Main is `mlcheck agent`, the program in the sandbox. It returns an exit status.
@@ -33,13 +35,13 @@ func Main(args []string) int {
 }
 
 func run(in io.Reader, out io.Writer) error {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	s, err := newSandbox(ctx)
 	if err != nil {
 		return err
 	}
-	return serve(in, out, s, Lease)
+	return serve(in, out, s, Lease, ctx.Done())
 }
 
 // The first byte that dial writes.

@@ -26,8 +26,8 @@ type node interface {
 
 // serve answers requests until the stream ends or nothing was heard for as long
 // as the lease; then it restores the node. It returns what went wrong, nil at
-// an orderly end. After a request to keep, an end of the stream is no end.
-func serve(in io.Reader, out io.Writer, n node, lease time.Duration) (err error) {
+// an orderly end. After a request to keep, neither is an end, and only stop is.
+func serve(in io.Reader, out io.Writer, n node, lease time.Duration, stop <-chan struct{}) (err error) {
 	defer func() {
 		if e := n.restore(); e != nil && err == nil {
 			err = fmt.Errorf("restore the node: %w", e)
@@ -57,7 +57,7 @@ func serve(in io.Reader, out io.Writer, n node, lease time.Duration) (err error)
 		select {
 		case line, more := <-lines:
 			if !more && answerer.kept {
-				lines, timer.C = nil, nil
+				lines = nil
 				continue
 			}
 			if !more {
@@ -71,6 +71,8 @@ func serve(in io.Reader, out io.Writer, n node, lease time.Duration) (err error)
 			if !answerer.kept {
 				return fmt.Errorf("nothing was heard from the runner for %v", lease)
 			}
+		case <-stop:
+			return nil
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,7 +60,7 @@ func session(t *testing.T, lease time.Duration) (*Client, *fakeNode, chan error)
 	ours, theirs := net.Pipe()
 	f, ended := &fakeNode{}, make(chan error, 1)
 	go func() {
-		ended <- serve(theirs, theirs, f, lease)
+		ended <- serve(theirs, theirs, f, lease, nil)
 		_ = theirs.Close()
 	}()
 	c := NewClient(ours)
@@ -115,59 +116,69 @@ func TestEndOfStreamRestoresTheNode(t *testing.T) {
 }
 
 func TestSilenceLongerThanTheLeaseRestoresTheNode(t *testing.T) {
-	c, f, ended := session(t, 50*time.Millisecond)
-	if err := c.Apply(t.Context(), isolated); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-ended; err == nil {
-		t.Error("a lease that ran out is no orderly end")
-	}
-	if f.restored != 1 {
-		t.Errorf("restored %d times", f.restored)
-	}
-	if err := c.Ping(t.Context()); err == nil {
-		t.Error("an agent that has ended answers")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c, f, ended := session(t, Lease)
+		if err := c.Apply(t.Context(), isolated); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := <-ended; err == nil {
+			t.Error("a lease that ran out is no orderly end")
+		}
+		if lasted := time.Since(began); lasted != Lease || f.restored != 1 {
+			t.Errorf("restored %d times, after %v", f.restored, lasted)
+		}
+		if err := c.Ping(t.Context()); err == nil {
+			t.Error("an agent that has ended answers")
+		}
+	})
 }
 
 func TestPingsKeepTheLease(t *testing.T) {
-	// Two minutes of virtual time would do as well, but the agent's own timer is
-	// what is tested: ten leases, kept by pings at every tenth of one.
-	const lease = 2 * time.Second
-	c, f, _ := session(t, lease)
-	for began := time.Now(); time.Since(began) < 3*lease/2; time.Sleep(lease / 20) {
-		if err := c.Ping(t.Context()); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		c, f, _ := session(t, Lease)
+		for range 100 {
+			time.Sleep(Lease - time.Nanosecond)
+			if err := c.Ping(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.restored != 0 {
-		t.Error("the node was restored although the runner was there")
-	}
+		if f.restored != 0 {
+			t.Error("the node was restored although the runner was there")
+		}
+	})
 }
 
 func TestKeptAgentOutlivesItsRunner(t *testing.T) {
-	c, f, ended := session(t, 50*time.Millisecond)
-	if err := c.Keep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Close()
-	select {
-	case err := <-ended:
-		t.Errorf("the agent ended: %v", err)
-	case <-time.After(200 * time.Millisecond):
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.restored != 0 {
-		t.Error("the node was restored")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		f := &fakeNode{}
+		stop, ended := make(chan struct{}), make(chan error, 1)
+		go func() { ended <- serve(theirs, theirs, f, Lease, stop) }()
+		c := NewClient(ours)
+		if err := c.Keep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+		time.Sleep(10 * Lease)
+		select {
+		case err := <-ended:
+			t.Fatalf("the agent ended: %v", err)
+		default:
+		}
+		if f.restored != 0 {
+			t.Error("the node was restored")
+		}
+		close(stop)
+		if err := <-ended; err != nil || f.restored != 1 {
+			t.Errorf("at the end: error %v, restored %d times", err, f.restored)
+		}
+	})
 }
 
 func TestRubbishIsAnsweredAndTheAgentLives(t *testing.T) {
 	ours, theirs := net.Pipe()
-	go func() { _ = serve(theirs, theirs, &fakeNode{}, Lease) }()
+	go func() { _ = serve(theirs, theirs, &fakeNode{}, Lease, nil) }()
 	defer func() { _ = ours.Close() }()
 	dec := json.NewDecoder(ours)
 	for _, line := range []string{"rubbish\n", `{"id":3,"do":"dance"}` + "\n", `{"id":4,"do":"apply"}` + "\n"} {

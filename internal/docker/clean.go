@@ -157,7 +157,7 @@ func leftOver(objects []engine.Object, now time.Time) bool {
 		if o.Created.After(youngest) {
 			youngest = o.Created
 		}
-		if o.Labels[roleLabel] != agentRole {
+		if o.Kind != engine.ContainerKind || o.Labels[roleLabel] != agentRole {
 			continue
 		}
 		switch o.State {

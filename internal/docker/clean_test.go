@@ -26,6 +26,7 @@ func TestRunIsLeftOverOnceAllItsAgentsHaveEnded(t *testing.T) {
 		want    bool
 	}{
 		{"all agents have ended", []engine.Object{agent("exited", time.Minute), agent("dead", time.Minute), network(time.Minute)}, true},
+		{"all agents have ended, and their volumes are there", []engine.Object{agent("exited", time.Minute), object(engine.VolumeKind, agentRole, "", time.Minute)}, true},
 		{"one still runs", []engine.Object{agent("exited", time.Hour), agent("running", time.Hour)}, false},
 		{"one is paused", []engine.Object{agent("exited", time.Hour), agent("paused", time.Hour)}, false},
 		{"one is about to start", []engine.Object{agent("exited", time.Second), agent("created", time.Second)}, false},

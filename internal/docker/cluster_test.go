@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/internal/dockertest"
 	"github.com/mlcheck/mlcheck/internal/engine"
 	"github.com/mlcheck/mlcheck/internal/world"
@@ -75,6 +77,26 @@ func TestCutLinksAreDownAndNoOthers(t *testing.T) {
 		if diff := cmp.Diff(cut, down(m, c.cfg.Links)); diff != "" {
 			t.Errorf("links down (-want +got):\n%s", diff)
 		}
+	}
+}
+
+func TestMeasurementTellsWhatIsTrueAndNotWhatWasAskedFor(t *testing.T) {
+	c := started(t)
+	cut := links("n1", "n2")
+	behind := func(s agent.State) { // the fabric's back
+		t.Helper()
+		if err := c.nodes[1].agent.Apply(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	behind(agent.State{Generation: 1000, In: []string{c.nodes[0].ip}})
+	if diff := cmp.Diff(cut, down(measure(t, c), c.cfg.Links)); diff != "" {
+		t.Errorf("a link is down that nobody asked for (-want +got):\n%s", diff)
+	}
+	c.fabric.state = nemesis.State{Cut: cut} // asked for, but never done
+	behind(agent.State{Generation: 1001})
+	if diff := cmp.Diff(([]history.Link)(nil), down(measure(t, c), c.cfg.Links)); diff != "" {
+		t.Errorf("a cut was asked for and not made (-want +got):\n%s", diff)
 	}
 }
 
@@ -171,12 +193,14 @@ func TestDriftCountsFromTheFaultsStartAndGoesOn(t *testing.T) {
 	drift := nemesis.ClockState{Node: "n2", Offset: time.Second, PPM: 100_000, Since: c.Now() - 10*time.Second}
 	apply(t, c, nemesis.State{Clocks: []nemesis.ClockState{drift}})
 	for range 2 {
+		before := c.Now()
 		m := measure(t, c)
-		want, slack := drift.At(c.Now()), m.Within["n2"]+50*time.Millisecond
-		if got := m.Clocks["n2"]; (got - want).Abs() > slack {
-			t.Errorf("off by %v, want %v within %v", got, want, slack)
+		// The agent takes a step ten times a second; under load it may be late.
+		low, high := drift.At(before-time.Second), drift.At(c.Now())
+		if got, slack := m.Clocks["n2"], m.Within["n2"]; got < low-slack || got > high+slack {
+			t.Errorf("off by %v, want %v to %v within %v", got, low, high, slack)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 	}
 }
 
@@ -196,11 +220,14 @@ func TestClientsReachNodesThroughTheSandboxWhereTheyMust(t *testing.T) {
 		}
 		return err != nil
 	})
+	within(t, 5*time.Second, "no pipe is left open", func() bool {
+		return len(processes("dial\x00"+echoAt(c.nodes[0]))) == 0
+	})
 }
 
 func TestNodeIsReachedDirectlyOnThisMachine(t *testing.T) {
 	c := started(t)
-	if c.nodes[0].pipe && os.Getenv("DOCKER_HOST") == "" {
+	if c.nodes[0].pipe && os.Getenv("DOCKER_HOST") == "" && runtime.GOOS == "linux" {
 		t.Error("clients go through the sandbox although the container's address can be reached")
 	}
 }
@@ -369,7 +396,7 @@ func TestKeptClusterOutlivesItsRunnerAndIsRemovedOnRequestOnly(t *testing.T) {
 	run := runID(t)
 	s := spawn(t, eng, run, runnerKeep+"=1")
 	defer func() { _ = removeLabelled(context.Background(), eng, runLabel+"="+run, 0) }()
-	within(t, 30*time.Second, "the runner is up", func() bool { return strings.Contains(s.output(), "up\n") })
+	within(t, 30*time.Second, "the runner is up", s.up)
 	_ = s.cmd.Process.Signal(os.Interrupt)
 	if err := s.cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, s.output())

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/internal/dockertest"
 	"github.com/mlcheck/mlcheck/internal/engine"
 	"github.com/mlcheck/mlcheck/internal/self"
@@ -129,12 +131,16 @@ func spawn(t *testing.T, eng engine.Engine, run string, env ...string) *spawned 
 	return s
 }
 
+// up says whether all nodes are up, and faults come and go.
+func (s *spawned) up() bool { return strings.Contains(s.output(), "up\n") }
+
 // within waits until something is so.
 func within(t *testing.T, limit time.Duration, what string, so func() bool) {
 	t.Helper()
 	for began := time.Now(); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Since(began) > limit {
-			t.Fatalf("not so after %v: %s", limit, what)
+			t.Errorf("not so after %v: %s", limit, what)
+			return
 		}
 	}
 }
@@ -162,31 +168,93 @@ func processes(run string) (list []string) {
 
 func TestKillAtAnyMomentLeavesNothing(t *testing.T) {
 	eng := dockertest.Engine(t)
-	const kills, sideBySide, latest = 20, 4, 5 * time.Second
+	kills := 20
+	if testing.Short() {
+		kills = 4
+	}
+	const sideBySide, latest = 4, 3 * time.Second
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	id := runID(t)
 	for round := range kills / sideBySide {
-		var batch []*spawned
+		var (
+			batch []*spawned
+			wg    sync.WaitGroup
+		)
 		for i := range sideBySide {
 			s := spawn(t, eng, fmt.Sprintf("%s-%d-%d", id, round, i))
 			batch = append(batch, s)
 			after := time.Duration(r.Int64N(int64(latest)))
-			timer := time.AfterFunc(after, func() { _ = s.cmd.Process.Kill() })
-			defer timer.Stop()
+			wg.Go(func() {
+				if i == 0 { // one of each batch while faults come and go
+					within(t, time.Minute, "the runner is up", s.up)
+				}
+				time.Sleep(after)
+				_ = s.cmd.Process.Kill()
+			})
 		}
+		wg.Wait()
 		for _, s := range batch {
 			_ = s.cmd.Wait()
+			t.Logf("%s was killed after it had said %q", s.run, s.output())
 			if s.cmd.ProcessState.Exited() {
-				t.Fatalf("the runner was to be killed, but ended by itself: %s", s.output())
+				t.Errorf("the runner was to be killed, but ended by itself: %s", s.output())
 			}
 		}
 		for _, s := range batch {
-			t.Logf("%s was killed after it had said %q", s.run, s.output())
 			vanished(t, eng, s.run)
 		}
 	}
+}
+
+func TestNextStartSweepsWhatACrashOfTheMachineLeft(t *testing.T) {
+	eng := dockertest.Engine(t)
+	s := spawn(t, eng, runID(t))
+	within(t, time.Minute, "the runner is up", s.up)
+	// A crash spares nobody: neither the runner nor its janitor.
+	for _, path := range processes(s.run) {
+		var pid int
+		if _, err := fmt.Sscanf(path, "/proc/%d/", &pid); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	within(t, 10*time.Second, "the nodes have ended", func() bool { return !anyRuns(t, eng, s.run) })
+	if left, err := eng.List(t.Context(), runLabel+"="+s.run); err != nil || len(left) == 0 {
+		t.Fatalf("nothing is there to be swept: %v, %v", left, err)
+	}
+	_, err := Start(t.Context(), Config{Run: runID(t), Target: "echo", Nodes: []string{"n1"}, System: &echo{image: "mlcheckdkr/none:1"}})
+	if err == nil || !strings.Contains(err.Error(), "mlcheckdkr/none:1") {
+		t.Errorf("a start without an image: error %v", err)
+	}
+	nothingLeft(t, eng, s.run)
+}
+
+func TestRunnerThatHangsLosesItsNodes(t *testing.T) {
+	eng := dockertest.Engine(t)
+	s := spawn(t, eng, runID(t))
+	within(t, time.Minute, "the runner is up", s.up)
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 3*agent.Lease, "the nodes have ended", func() bool { return !anyRuns(t, eng, s.run) })
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	vanished(t, eng, s.run)
+}
+
+func anyRuns(t *testing.T, eng engine.Engine, run string) bool {
+	t.Helper()
+	list, err := eng.List(t.Context(), runLabel+"="+run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(list, func(o engine.Object) bool { return o.State == "running" })
 }
 
 func TestKillDuringABuildLeavesNothing(t *testing.T) {

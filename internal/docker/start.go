@@ -48,6 +48,9 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	c := &Cluster{cfg: cfg, system: system, eng: eng, token: rand.Text(), stop: func() {}}
 	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("the start was ended: %w", context.Cause(ctx)) // whatever failed, failed of that
+		}
 		if err != nil {
 			err = errors.Join(err, c.abandon(ctx))
 		}
