@@ -124,11 +124,11 @@ func deploy(t *testing.T, c targets.Config) cluster {
 
 func startContainer(t *testing.T, spec targets.Spec, network, name string) container {
 	t.Helper()
-	args := []string{
-		"create", "--label", "mlcheckmdb", "--name", network + "-" + name, "--network", network,
-		"--env", "LD_PRELOAD=/usr/$LIB/faketime/libfaketimeMT.so.1",
-		"--env", "FAKETIME_TIMESTAMP_FILE=/clock/time", "--env", "FAKETIME_NO_CACHE=1",
-		"--env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "--env", "NO_FAKE_STAT=1",
+	args := []string{"create", "--label", "mlcheckmdb", "--name", network + "-" + name, "--network", network}
+	if spec.Clock == "libfaketime" {
+		args = append(args, "--env", "LD_PRELOAD=/usr/$LIB/faketime/libfaketimeMT.so.1",
+			"--env", "FAKETIME_TIMESTAMP_FILE=/clock/time", "--env", "FAKETIME_NO_CACHE=1",
+			"--env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "--env", "NO_FAKE_STAT=1")
 	}
 	c := container{name: name, id: docker(t, "", append(append(args, spec.Image), spec.Command...)...)}
 	t.Cleanup(func() {
