@@ -21,8 +21,8 @@ const (
 	allToAll = "all-to-all"
 )
 
-// Leaders have their number as server id, GTID domain and suffix of nothing
-// else, so the bound is the contract's, not the server's.
+// How many leaders there may be. The server would take more; nine are 72 links in
+// a mesh already.
 const (
 	minNodes = 2
 	maxNodes = 9

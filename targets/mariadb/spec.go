@@ -46,7 +46,7 @@ func (s *system) Spec(node string) targets.Spec {
 		Command: append([]string{"sh", startPath}, s.command(node)...),
 		Files:   map[string]string{startPath: startScript, initPath: s.initSQL()},
 		Port:    port,
-		Startup: time.Minute,
+		Startup: 90 * time.Second,
 	}
 	if s.options.image != "" {
 		spec.Image = s.options.image
