@@ -140,7 +140,7 @@ func whatFault(ix *index, phases map[string]history.Event) string {
 	}
 	for _, n := range ix.h.Nodes() {
 		if d, ok := ev.Offsets[n]; ok {
-			parts = append(parts, n+"'s clock"+off(time.Duration(d), ev.PPM))
+			parts = append(parts, n+"'s clock"+offBy(time.Duration(d), ev.PPM))
 		}
 	}
 	if len(parts) > 0 {
@@ -172,7 +172,7 @@ func cuts(links []history.Link) []string {
 	return parts
 }
 
-func off(d time.Duration, ppm int64) string {
+func offBy(d time.Duration, ppm int64) string {
 	word := ""
 	if d != 0 || ppm == 0 {
 		word = fmt.Sprintf(" %+.3g s", d.Seconds())
