@@ -61,7 +61,7 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 
 // decide runs one property's check.
 func decide(ctx context.Context, ix *index, p Property) *Decided {
-	d := &Decided{}
+	d := &Decided{Title: p.Title}
 	if why := cannotDecide(ix.h, p); why != "" {
 		d.Result = Result{Verdict: NotDecided, Reason: why}
 		return d

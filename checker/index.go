@@ -39,6 +39,8 @@ type index struct {
 	coOnce, plusOnce, fatesOnce sync.Once
 	coOrder, plusOrder          *order
 	fateList                    *fates
+	walkLock                    sync.Mutex
+	walked                      *bySession
 }
 
 // What a read step returned, when it is not the step of a write.
@@ -301,11 +303,6 @@ func (ix *index) eachSource(s int, f func(w int32)) {
 			f(w)
 		}
 	}
-}
-
-// returned says whether step s is a read whose answer is known: what checkers judge.
-func (ix *index) returned(k, s int) bool {
-	return ix.h.Outcome(k) == history.OK && ix.h.StepF(s) == history.Read
 }
 
 // certain says that an event took effect: acknowledged, or read.

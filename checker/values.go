@@ -17,7 +17,7 @@ type keyed struct {
 
 func newValues(writes int, greatest int64) values {
 	vs := values{more: map[keyed]int32{}, again: map[keyed]bool{}}
-	if size := min(greatest+1, int64(4*writes)+1024); size > 0 {
+	if size := min(greatest+1, int64(4*writes)+64); size > 0 {
 		vs.table, vs.keyOf = make([]int32, size), make([]int32, size)
 	}
 	return vs
