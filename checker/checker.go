@@ -67,6 +67,7 @@ type Edge struct {
 
 // Decided is one property's entry in the results.
 type Decided struct {
+	Title   string   `json:"title,omitempty"` // the property's own sentence, so that a reader of results needs no registry
 	Claimed bool     `json:"claimed"`
 	By      string   `json:"by,omitempty"` // who claims it: "command line", or the target's source
 	Except  []string `json:"except,omitempty"`

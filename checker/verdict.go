@@ -78,8 +78,13 @@ func doubts(res *Results, h *history.History) []string {
 	if h.Damage != "" {
 		ds = append(ds, "the history is damaged: "+h.Damage)
 	}
+	if !ended(h) {
+		ds = append(ds, "the run did not come to its end")
+	}
 	for _, f := range res.Faults {
 		switch f.State {
+		case notMeasured:
+			ds = append(ds, fmt.Sprintf("fault %d (%s) was planned, but nobody measured whether it was there", f.Fault, f.What))
 		case absent:
 			ds = append(ds, fmt.Sprintf("fault %d (%s) was planned but measured to be absent", f.Fault, f.What))
 		case stuck:
@@ -87,6 +92,21 @@ func doubts(res *Results, h *history.History) []string {
 		}
 	}
 	return ds
+}
+
+// ended is false for a run that says where it stands and stops before its end:
+// interrupted, killed, or out of disk. A history from elsewhere has no stages.
+func ended(h *history.History) bool {
+	staged := false
+	for _, ev := range h.Events {
+		if ev.Type == history.StageEvent {
+			staged = true
+			if ev.Stage == history.StageEnd {
+				return true
+			}
+		}
+	}
+	return !staged
 }
 
 func plurals(n int, one, many string) string {

@@ -105,7 +105,10 @@ type Meta struct {
 }
 
 // Link is a directed replication link.
-type Link struct{ From, To string }
+type Link struct {
+	From string `json:"from" yaml:"from"`
+	To   string `json:"to" yaml:"to"`
+}
 
 // EventType says what an event that is no operation tells about.
 type EventType string

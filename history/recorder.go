@@ -1,46 +1,264 @@
 package history
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// What ends a frame, counted in events, in time on the history's clock, and in
+// bytes of lines. All three are functions of the events, so the same events
+// give the same file. The last one bounds memory where reads return long lists.
+const (
+	frameEvents = 4096
+	frameTime   = time.Second
+	frameBytes  = 1 << 20
+)
 
 // Recorder writes a history while it happens. All methods are safe for
-// concurrent use; an event's index is its place in the file.
+// concurrent use; an event's index is its place in the file, from 1.
+//
+// An event costs its line in a buffer. Compressing and writing happen in the
+// background; only a disk that falls four frames behind makes callers wait.
 //
 // The first failure to write (a full disk) sticks: Err returns it, and the run
-// ends with it.
-type Recorder struct{}
+// ends with it. The same goes for events that no reader would accept, such as
+// a second start in one session: they are left out of the file, get index 0,
+// and what was recorded before and after stays readable.
+type Recorder struct {
+	now func() time.Duration
+	out *frameWriter
 
-// Create opens the history file of a run and writes its header. The clock
-// gives the time since the run's base; it is read under the recorder's lock, so
-// times never go back in the file.
+	mu      sync.Mutex
+	lines   []byte // the frame being filled
+	events  int    // in lines
+	start   time.Duration
+	last    time.Duration
+	index   int
+	open    sessions // shape of the session's open operation
+	misused error
+	closed  bool
+}
+
+// Create opens the history file of a run and writes its header. A file that is
+// already there is never overwritten. The clock gives the time since the run's
+// base; it is read under the recorder's lock, so times never go back in the file.
 func Create(path string, hd Header, now func() time.Duration) (*Recorder, error) {
-	panic("being written")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create the history, a new file is needed for each run: %w", err)
+	}
+	r, err := newRecorder(f, hd, now)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot write the history's header to %s: %w", path, err), f.Close())
+	}
+	return r, nil
+}
+
+// disk is what a recorder needs of a file.
+type disk interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// newRecorder writes the header in a frame of its own, before it returns: from
+// here on the file names its nodes, whatever happens to the run.
+func newRecorder(f disk, hd Header, now func() time.Duration) (*Recorder, error) {
+	header, err := appendHeader(nil, hd)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newFrameWriter(f, header)
+	if err != nil {
+		return nil, err
+	}
+	return &Recorder{now: now, out: out}, nil
 }
 
 // Invoke records the start of an operation and returns its index and time.
 func (r *Recorder) Invoke(session int, node string, steps []Step, final bool) (index int, at time.Duration) {
-	panic("being written")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.mayInvoke(session, steps); err != nil {
+		return r.refuse(err)
+	}
+	index, at = r.tick()
+	r.open.set(session, shapeOf(steps))
+	r.lines = appendInvoke(r.lines, index, at, session, node, steps, final, Meta{})
+	r.tock()
+	return index, at
 }
 
-// Complete records the end of the session's open operation.
+// Complete records the end of the session's open operation. Steps are those of
+// the invocation, with what reads returned; nil: as invoked.
 func (r *Recorder) Complete(session int, node string, o Outcome, steps []Step, m Meta) (index int, at time.Duration) {
-	panic("being written")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.mayComplete(session, o, steps); err != nil {
+		return r.refuse(err)
+	}
+	index, at = r.tick()
+	r.open.set(session, 0)
+	r.lines = appendComplete(r.lines, index, at, session, node, o, steps, m)
+	r.tock()
+	return index, at
 }
 
 // Event records anything else; its Index and T are set here.
-func (r *Recorder) Event(ev Event) (index int, at time.Duration) { panic("being written") }
+func (r *Recorder) Event(ev Event) (index int, at time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.mayEvent(ev); err != nil {
+		return r.refuse(err)
+	}
+	ev.Index, ev.T = r.tick()
+	r.lines = appendEvent(r.lines, ev)
+	r.tock()
+	return ev.Index, ev.T
+}
+
+// tick takes the next index and the time, and ends a frame that is a second old.
+func (r *Recorder) tick() (int, time.Duration) {
+	r.last = max(r.now(), r.last)
+	if r.events > 0 && r.last-r.start >= frameTime {
+		r.cut(nil)
+	}
+	if r.events == 0 {
+		r.start = r.last
+	}
+	r.index++
+	return r.index, r.last
+}
+
+// tock counts an event that was added, and ends a frame that is full.
+func (r *Recorder) tock() {
+	r.events++
+	if r.events == frameEvents || len(r.lines) >= frameBytes {
+		r.cut(nil)
+	}
+}
+
+// cut hands the frame to the background and takes an empty buffer, waiting for
+// one where the disk is slow. written, if not nil, is closed when the frame and
+// all before it were written.
+func (r *Recorder) cut(written chan<- struct{}) {
+	r.lines = r.out.write(frame{lines: r.lines, events: r.events, written: written})
+	r.events = 0
+}
+
+// refuse leaves an event out that no reader would accept.
+func (r *Recorder) refuse(err error) (index int, at time.Duration) {
+	if r.misused == nil {
+		r.misused = fmt.Errorf("the history lacks an event that would have followed event %d: %w", r.index, err)
+	}
+	r.last = max(r.now(), r.last)
+	return 0, r.last
+}
+
+func (r *Recorder) mayInvoke(session int, steps []Step) error {
+	switch {
+	case r.closed:
+		return errClosed
+	case session < 0:
+		return fmt.Errorf("session %d: sessions are numbered from 0", session)
+	case r.open.get(session) != 0:
+		return fmt.Errorf("session %d starts an operation while another one is open", session)
+	}
+	return checkWords(steps)
+}
+
+func (r *Recorder) mayComplete(session int, o Outcome, steps []Step) error {
+	shape := r.open.get(session)
+	switch {
+	case r.closed:
+		return errClosed
+	case shape == 0:
+		return fmt.Errorf("session %d completes an operation that it has not open", session)
+	case steps != nil && shapeOf(steps) != shape:
+		return fmt.Errorf("session %d completes with other steps than it started with", session)
+	case steps == nil && o == OK && shape&1 != 0:
+		return fmt.Errorf("session %d completes a read without saying what it returned", session)
+	case o > Fail:
+		return fmt.Errorf("there is no outcome %d", o)
+	}
+	return checkWords(steps)
+}
+
+func (r *Recorder) mayEvent(ev Event) error {
+	if r.closed {
+		return errClosed
+	}
+	return ev.Type.check()
+}
+
+// shapeOf is what a recorder remembers of an open operation: how many steps it
+// has and, in the last bit, whether one reads. It is never 0.
+func shapeOf(steps []Step) int32 {
+	reads := int32(0)
+	for _, s := range steps {
+		if s.F == Read {
+			reads = 1
+		}
+	}
+	return int32(len(steps)+1)<<1 | reads
+}
+
+var errClosed = errors.New("the recorder is closed")
+
+func checkWords(steps []Step) error {
+	for _, s := range steps {
+		if !s.F.valid() {
+			return fmt.Errorf("there is no function %d", s.F)
+		}
+	}
+	return nil
+}
+
+// Count is the number of events that were recorded so far.
+func (r *Recorder) Count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.index
+}
 
 // Flush ends the current frame and hands it to the operating system: what was
-// recorded survives a kill -9 from here on.
-func (r *Recorder) Flush() error { panic("being written") }
+// recorded survives a kill -9 from here on. A world in real time calls it from
+// a ticker; it moves the frames' edges, never the lines.
+func (r *Recorder) Flush() error {
+	written := make(chan struct{})
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return r.Err()
+	}
+	r.cut(written)
+	r.mu.Unlock()
+	<-written
+	return r.Err()
+}
 
 // Err is the first failure to write, or nil.
-func (r *Recorder) Err() error { panic("being written") }
+func (r *Recorder) Err() error {
+	if err := r.out.err(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.misused
+}
 
-// Close seals the file: everything is flushed and synced.
-func (r *Recorder) Close() error { panic("being written") }
-
-// Open reads a history from a file, or from the run folder that holds it
-// (history.jsonl.zst, or history.jsonl without compression). A truncated or damaged file
-// gives everything before the damage, with History.Damage saying so; an error
-// means that nothing could be read or the content is not a history at all.
-func Open(path string) (*History, error) { panic("being written") }
+// Close seals the file: everything is flushed and synced. It may be called twice.
+func (r *Recorder) Close() error {
+	r.mu.Lock()
+	if !r.closed {
+		r.cut(nil)
+		r.closed = true
+		r.out.seal()
+	}
+	r.mu.Unlock()
+	r.out.wait()
+	return r.Err()
+}

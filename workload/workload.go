@@ -30,13 +30,14 @@ type Generator interface {
 
 // Workload is a set of sessions and what their history can decide.
 type Workload struct {
-	Name    string
-	Help    string
-	Needs   []history.F
-	Atomic  bool                                  // wants several steps in one transaction where the target has them
-	Decides []string                              // names of properties
-	Session func(p Params, session int) Generator // sessions are numbered from 0
-	Keys    func(p Params) []string               // every key that any session may touch
+	Name     string
+	Help     string
+	Needs    []history.F
+	Atomic   bool                                  // wants several steps in one transaction where the target has them
+	Decides  []string                              // names of properties
+	Sessions int                                   // how many there must be; 0: as many as asked for
+	Session  func(p Params, session int) Generator // sessions are numbered from 0
+	Keys     func(p Params) []string               // every key that any session may touch
 }
 
 // Params are the options that all workloads share.
@@ -48,5 +49,6 @@ type Params struct {
 	Reads    float64       // share of reads, 0 to 1
 	Moves    float64       // probability that a session moves before an operation
 	Time     time.Duration // sessions stop asking after it
+	Blind    bool          // no transactions: what belongs together is asked one after the other
 	Seed     uint64        // for plans that several sessions share, such as probing shapes
 }

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlcheck/mlcheck/internal/docker"
+)
+
+func cleanCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what crashed runs have left on the container engine",
+		Long: `Remove containers, networks and volumes of runs that are dead: those whose agents
+have all exited. Every run does this at its start. With --all also those of runs
+that were kept, and of runs that are going on.`,
+		Example: "  mlcheck clean\n  mlcheck clean --all",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			removed, err := docker.Clean(cmd.Context(), all)
+			for _, what := range removed {
+				fmt.Fprintln(cmd.OutOrStdout(), "removed", what)
+			}
+			if err == nil && len(removed) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "There was nothing to remove.")
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "also runs that were kept or are going on")
+	return cmd
+}

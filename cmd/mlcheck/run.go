@@ -1,0 +1,205 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mlcheck/mlcheck"
+)
+
+// runFlags are the flags of `run` that are not fields of the Test.
+type runFlags struct {
+	file    string
+	store   string
+	options []string
+	keep    bool
+	dryRun  bool
+}
+
+func runCommand(status *int) *cobra.Command {
+	var f runFlags
+	var flagged mlcheck.Test
+	var reads, moves float64
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a test: drive the leaders, break things, record, check, report",
+		Long: `Run a test and check it. Without any flag this is the lesson: the reference
+store in the simulated world, with wall clocks for judges and a clock that lies.
+
+Every flag is a field of the Test document, which --dry-run prints and --test
+reads; flags win over the document.`,
+		Example: `  mlcheck run
+  mlcheck run -o policy=lww-hlc --nemesis partition,clock --claim convergence,no-stale-wins
+  mlcheck run --target mariadb --topology ring --workload register --nemesis partition,clock --time 30s --seed 7
+  mlcheck run --test store/latest/test.json       the same run again
+  mlcheck run --target mariadb --nemesis partition --dry-run`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			bare := isBare(cmd.Flags())
+			t := mlcheck.Lesson()
+			if !bare {
+				t = mlcheck.Test{Seed: rand.Uint64N(1_000_000)}
+			}
+			if f.file != "" {
+				var err error
+				if t, err = mlcheck.ReadTest(f.file); err != nil {
+					return err
+				}
+			}
+			flagged.Reads, flagged.Moves = &reads, &moves
+			overlay(cmd.Flags(), &t, flagged)
+			if err := addOptions(&t, f.options); err != nil {
+				return err
+			}
+			return runTest(cmd, t, f, bare, status)
+		},
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.StringVar(&flagged.Target, "target", "", "the system under test (default reference)")
+	fl.StringArrayVarP(&f.options, "option", "o", nil, "an option of the target, name=value; may be given several times")
+	fl.StringVar(&flagged.World, "world", "", "sim or docker, where a target has both (default: the target's first)")
+	fl.StringVar(&flagged.Topology, "topology", "", "all-to-all or ring (default all-to-all)")
+	fl.IntVar(&flagged.Leaders, "leaders", 0, "how many leaders (default 3)")
+	fl.StringVar(&flagged.Workload, "workload", "", "what sessions do: register, rmw, set, causal (default register)")
+	fl.IntVar(&flagged.Sessions, "sessions", 0, "how many sessions (default two for each leader)")
+	fl.IntVar(&flagged.Keys, "keys", 0, "how many keys (default 8)")
+	fl.Float64Var(&flagged.Rate, "rate", 0, "operations per second of one session (default 20)")
+	fl.Float64Var(&reads, "reads", 0.5, "share of reads")
+	fl.Float64Var(&moves, "moves", 0.05, "how likely a session moves to another leader before an operation; the first session at each leader stays")
+	fl.DurationVar(&flagged.Time, "time", 0, "how long the sessions run (default 20s)")
+	fl.DurationVar(&flagged.Timeout, "timeout", 0, "of one operation (default 5s)")
+	fl.DurationVar(&flagged.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
+	fl.StringSliceVar(&flagged.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: partition, clock")
+	fl.DurationVar(&flagged.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
+	fl.StringSliceVar(&flagged.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
+	fl.Uint64Var(&flagged.Seed, "seed", 0, "the one source of every random choice (default: drawn, and printed)")
+	fl.StringVar(&f.file, "test", "", "read the Test document from a file, YAML or JSON")
+	fl.StringVar(&f.store, "store", "store", "where run folders go")
+	fl.BoolVar(&f.keep, "keep", false, "leave the nodes up, and print how to remove them")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "print the Test and its schedule, and run nothing")
+	return cmd
+}
+
+// isBare says that nothing was said about what to run: that is the lesson.
+func isBare(fl *pflag.FlagSet) bool {
+	bare := true
+	fl.Visit(func(f *pflag.Flag) {
+		bare = bare && (f.Name == "store" || f.Name == "dry-run")
+	})
+	return bare
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &mlcheck.UsageError{Err: fmt.Errorf("`mlcheck %s` takes flags only, not %q", cmd.Name(), args[0])}
+	}
+	return nil
+}
+
+// overlay copies the fields whose flags were given.
+func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
+	given := map[string]func(){
+		"target": func() { t.Target = from.Target }, "world": func() { t.World = from.World },
+		"topology": func() { t.Topology = from.Topology }, "leaders": func() { t.Leaders = from.Leaders },
+		"workload": func() { t.Workload = from.Workload }, "sessions": func() { t.Sessions = from.Sessions },
+		"keys": func() { t.Keys = from.Keys }, "rate": func() { t.Rate = from.Rate },
+		"reads": func() { t.Reads = from.Reads }, "moves": func() { t.Moves = from.Moves },
+		"time": func() { t.Time = from.Time }, "timeout": func() { t.Timeout = from.Timeout },
+		"quiet": func() { t.Quiet = from.Quiet }, "skew": func() { t.Skew = from.Skew },
+		"nemesis": func() { t.Nemesis = from.Nemesis }, "claim": func() { t.Claims = from.Claims },
+		"seed": func() { t.Seed = from.Seed },
+	}
+	fl.Visit(func(f *pflag.Flag) {
+		if set, ok := given[f.Name]; ok {
+			set()
+		}
+		// A schedule that was drawn belongs to what it was drawn from.
+		if f.Name == "nemesis" || f.Name == "seed" {
+			t.Faults = nil
+		}
+	})
+}
+
+func addOptions(t *mlcheck.Test, options []string) error {
+	for _, o := range options {
+		name, value, ok := strings.Cut(o, "=")
+		if !ok || name == "" {
+			return &mlcheck.UsageError{Err: fmt.Errorf("-o %s: an option of a target is written name=value", o)}
+		}
+		if t.Options == nil {
+			t.Options = map[string]string{}
+		}
+		t.Options[name] = value
+	}
+	return nil
+}
+
+func runTest(cmd *cobra.Command, t mlcheck.Test, f runFlags, bare bool, status *int) error {
+	full, err := t.Complete()
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if f.dryRun {
+		return printTest(out, full)
+	}
+	fmt.Fprintf(out, "%s\n", full.Command())
+	began := time.Now()
+	o, err := mlcheck.Run(cmd.Context(), t, mlcheck.Options{
+		Store: f.store, Keep: f.keep,
+		Progress: func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) },
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "run and checked in %.1f s\n\n", time.Since(began).Seconds())
+	*status = o.Results.Exit
+	if err := show(out, o.Dir, next(o, bare)); err != nil {
+		return err
+	}
+	if o.Kept != "" {
+		fmt.Fprintf(out, "The nodes are still up. To remove them: %s\n", o.Kept)
+	}
+	return nil
+}
+
+// next is what to try after this run.
+func next(o *mlcheck.Outcome, bare bool) []string {
+	if bare && o.Results.Exit == 1 {
+		green := o.Test
+		green.Options["policy"] = "lww-hlc"
+		return []string{
+			"This is the lesson: with wall clocks for judges, the last writer wins only if the clocks are right.",
+			"The same run with hybrid logical clocks keeps the promise:",
+			"  " + green.Command(),
+		}
+	}
+	return nil
+}
+
+func printTest(w io.Writer, t mlcheck.Test) error {
+	doc, err := t.YAML()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "# Nothing was run. To run exactly this, save it and say: mlcheck run --test FILE\n# or: %s\n%s", t.Command(), doc)
+	return nil
+}
+
+// isTerminal says whether colours make sense.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

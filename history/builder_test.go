@@ -1,0 +1,140 @@
+package history
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAnOperationThatNeverCompletesStaysUnknown(t *testing.T) {
+	b := NewBuilder(Header{})
+	if err := b.Invoke(3, 7, 0, "n1", []Step{{F: Write, Key: "x", Value: Int(1)}}, true); err != nil {
+		t.Fatal(err)
+	}
+	want := Op{Index: 3, Session: 0, Node: "n1", Start: 7, Outcome: Info, Final: true, Steps: []Step{{Write, "x", Int(1)}}}
+	if d := cmp.Diff(want, b.History().Op(0)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPosFindsInvocationsOnly(t *testing.T) {
+	b := NewBuilder(Header{})
+	for n := range 3 {
+		if err := b.Invoke(10*n+1, 0, n, "n1", nil, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Complete(10*n+5, 0, n, OK, nil, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := b.History()
+	for i, want := range map[int]int{1: 0, 11: 1, 21: 2, 5: -1, 0: -1, 22: -1, 2: -1} {
+		k, ok := h.Pos(i)
+		if ok != (want >= 0) || ok && k != want {
+			t.Errorf("Pos(%d) is %d, %v", i, k, ok)
+		}
+	}
+}
+
+func TestAnEmptyListIsNotNothing(t *testing.T) {
+	b := NewBuilder(Header{})
+	steps := []Step{{F: Read, Key: "s"}, {F: Read, Key: "t"}, {F: Read, Key: "x"}}
+	if err := b.Invoke(1, 0, 0, "n1", steps, false); err != nil {
+		t.Fatal(err)
+	}
+	steps[0].Value, steps[2].Value = List(), Int(0)
+	if err := b.Complete(2, 0, 0, OK, steps, Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	h := b.History()
+	if h.StepList(0) == nil || h.StepList(1) != nil || h.StepList(2) != nil {
+		t.Error("lists are mixed up with nothing")
+	}
+	for s, want := range steps {
+		if got := h.StepValue(s); !got.Equal(want.Value) {
+			t.Errorf("step %d has %v, want %v", s, got, want.Value)
+		}
+	}
+	if _, ok := h.StepInt(1); ok {
+		t.Error("nothing is a number")
+	}
+}
+
+func TestMoreNodesThanFitAreRefused(t *testing.T) {
+	b := NewBuilder(Header{})
+	for n := range math.MaxUint16 + 1 {
+		err := b.Invoke(n+1, 0, n, fmt.Sprint("n", n), nil, false)
+		if n < math.MaxUint16 && err != nil {
+			t.Fatal(err)
+		}
+		if n == math.MaxUint16 && (err == nil || !strings.Contains(err.Error(), "different nodes")) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestNoSuchFunctionIsRefused(t *testing.T) {
+	for _, f := range []F{0, Insert + 1} {
+		if err := NewBuilder(Header{}).Invoke(1, 0, 0, "n1", []Step{{F: f, Key: "x"}}, false); err == nil || !strings.Contains(err.Error(), "there is no function") {
+			t.Errorf("got %v", err)
+		}
+		if f.String() != "?" {
+			t.Errorf("%d is %q", f, f)
+		}
+	}
+	for f := Read; f <= Insert; f++ {
+		if got, ok := ParseF(f.String()); !ok || got != f {
+			t.Errorf("%q is parsed as %v", f, got)
+		}
+	}
+}
+
+func TestNumbersThatMeetAreToldApartByTheirKey(t *testing.T) {
+	var w written
+	var log []pair
+	earlier := func(yield func(int32, int64)) {
+		for _, p := range log {
+			yield(p.key, p.n)
+		}
+	}
+	for _, c := range []struct {
+		p     pair
+		first bool
+	}{
+		{pair{1, 5}, true},
+		{pair{1, 6}, true},
+		{pair{2, 1 << 40}, true},
+		{pair{2, 5}, true},
+		{pair{1, 5}, false},
+		{pair{2, 5}, false},
+		{pair{2, 1 << 40}, false},
+		{pair{1, -3}, true},
+		{pair{1, -3}, false},
+		{pair{3, 6}, true},
+	} {
+		if got := w.add(c.p.key, c.p.n, earlier); got != c.first {
+			t.Errorf("%v: first is %v", c.p, got)
+		}
+		log = append(log, c.p)
+	}
+}
+
+func TestSessionsOfAnyNumberAreKept(t *testing.T) {
+	var s sessions
+	for _, n := range []int{0, 3, smallSessions - 1, smallSessions, 1 << 40, -1} {
+		if s.get(n) != 0 {
+			t.Errorf("%d is there already", n)
+		}
+		s.set(n, 7)
+		if s.get(n) != 7 {
+			t.Errorf("%d was not kept", n)
+		}
+		s.set(n, 0)
+		if s.get(n) != 0 {
+			t.Errorf("%d was not forgotten", n)
+		}
+	}
+}

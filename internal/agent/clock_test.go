@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func content(t *testing.T, c *clock) string {
+	t.Helper()
+	b, err := os.ReadFile(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func TestControlFileHoldsTheOffsetInSeconds(t *testing.T) {
+	c := &clock{path: filepath.Join(t.TempDir(), "faketime")}
+	for _, s := range []struct {
+		clock *Clock
+		want  string
+	}{
+		{nil, "+0.000000000"},
+		{&Clock{Offset: 90 * time.Second}, "+90.000000000"},
+		{&Clock{Offset: -1500 * time.Millisecond}, "-1.500000000"},
+		{&Clock{Offset: -time.Nanosecond}, "-0.000000001"},
+		{nil, "+0.000000000"},
+	} {
+		if err := c.set(s.clock); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, c); got != s.want {
+			t.Errorf("%+v: file says %q, want %q", s.clock, got, s.want)
+		}
+	}
+}
+
+func TestDriftGrowsFromTheFaultsStart(t *testing.T) {
+	c := Clock{Offset: time.Second, PPM: -1000, Elapsed: 10 * time.Second}
+	if got, want := c.At(0), 990*time.Millisecond; got != want {
+		t.Errorf("at the request: %v, want %v", got, want)
+	}
+	if got, want := c.At(20*time.Second), 970*time.Millisecond; got != want {
+		t.Errorf("20 s later: %v, want %v", got, want)
+	}
+}
+
+func TestDriftingClockMovesUntilItIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &clock{path: filepath.Join(t.TempDir(), "faketime")}
+		if err := c.set(&Clock{PPM: 100_000, Elapsed: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9*time.Second + step/2)
+		synctest.Wait()
+		if got := content(t, c); got != "+1.000000000" || c.offset() != time.Second {
+			t.Errorf("ten seconds after the fault's start the file says %q, offset %v", got, c.offset())
+		}
+		if err := c.set(nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * step) // a late step would show
+		if got := content(t, c); got != "+0.000000000" || c.offset() != 0 {
+			t.Errorf("after the end of the drift the file says %q, offset %v", got, c.offset())
+		}
+	})
+}
+
+func TestUnwritableControlFileIsAnError(t *testing.T) {
+	c := &clock{path: filepath.Join(t.TempDir(), "missing", "faketime")}
+	if err := c.set(&Clock{Offset: time.Second}); err == nil {
+		t.Error("a skew that could not be written was confirmed")
+	}
+}

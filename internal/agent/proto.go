@@ -1,0 +1,85 @@
+// Package agent is what mlcheck runs inside a sandbox, and the runner's end of
+// the stream to it. An agent makes a node's faults true and measures them: rules
+// for packets, the control file of the clock, probes to its peers. It is told
+// the node's whole state, never a change, and it ends, restoring everything,
+// when nobody talks to it any more. It knows addresses, not names, and neither
+// targets nor the engine.
+package agent
+
+import "time"
+
+// Lease is how long an agent lives without hearing from its runner.
+const Lease = 10 * time.Second
+
+// Port is where agents listen: UDP for probes, TCP to show the runner that an
+// address is really the node's. It lies above the ephemeral ports of Linux.
+const Port = 61717
+
+// ClockDir is the directory of the clock's control file, in the agent's
+// container and in the target's; ClockFile is the file itself.
+const (
+	ClockDir  = "/run/mlcheck"
+	ClockFile = ClockDir + "/faketime"
+)
+
+// The requests.
+const (
+	doHello = "hello" // says which faults work here; Token is set
+	doPing  = "ping"  // keeps the lease
+	doApply = "apply" // State becomes true
+	doProbe = "probe" // sends probes of round Round to the addresses To
+	doHeard = "heard" // says whose probes of round Round have arrived
+	doKeep  = "keep"  // from now on the agent needs no runner
+)
+
+// request is one line from the runner.
+type request struct {
+	ID    uint64   `json:"id"`
+	Do    string   `json:"do"`
+	Token string   `json:"token,omitempty"`
+	State *State   `json:"state,omitempty"`
+	Round uint64   `json:"round,omitempty"`
+	To    []string `json:"to,omitempty"`
+}
+
+// State is everything that is wrong with one node at one instant. Its zero
+// value, with a generation, is a healthy node.
+type State struct {
+	Generation uint64   `json:"generation"` // grows; an older one is refused
+	In         []string `json:"in,omitempty"`
+	Out        []string `json:"out,omitempty"`
+	Clock      *Clock   `json:"clock,omitempty"` // nil: right
+}
+
+// Clock is how far a node's clock is off: Offset at the fault's start, Elapsed
+// before the request was sent, and PPM more for every second since. No two
+// machines need to agree on the time.
+type Clock struct {
+	Offset  time.Duration `json:"offset"`
+	PPM     int64         `json:"ppm,omitempty"`
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+}
+
+// At is how far the clock is off when that long has passed since the request.
+func (c Clock) At(since time.Duration) time.Duration {
+	return c.Offset + time.Duration(int64(c.Elapsed+since)/1000*c.PPM/1000)
+}
+
+// Reply is one line from the agent: what is true after the request.
+type Reply struct {
+	ID         uint64 `json:"id"`
+	Error      string `json:"error,omitempty"`
+	Generation uint64 `json:"generation"`
+	// CutWhy and ClockWhy say why links cannot be cut, or the clock not be
+	// skewed, on this machine; "": they can. In the reply to hello.
+	CutWhy   string `json:"cut_why,omitempty"`
+	ClockWhy string `json:"clock_why,omitempty"`
+	// Heard counts the probes that arrived, by sender. In the reply to heard.
+	Heard map[string]int `json:"heard,omitempty"`
+	// In and Out count the packets of the target that the cut to an address has
+	// swallowed since it was last cut. In replies to heard.
+	In  map[string]int64 `json:"in,omitempty"`
+	Out map[string]int64 `json:"out,omitempty"`
+	// Offset is what the control file of the clock says.
+	Offset time.Duration `json:"offset,omitempty"`
+}

@@ -1,0 +1,56 @@
+package agent
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// rule drops what goes to or comes from one peer. Probes are dropped uncounted,
+// by a rule in front: the counter is the target's traffic alone, so that a cut
+// that met no traffic can be told.
+type rule struct {
+	out     bool
+	peer    netip.Addr
+	probes  bool  // drops UDP to Port only, and does not count
+	counted int64 // what the counter starts at
+}
+
+// rules are those of a state, by direction and address. Counters of cuts that
+// were there before go on; those of new cuts start at zero.
+func rules(s State, before map[cut]int64) ([]rule, error) {
+	var all []rule
+	for _, out := range []bool{false, true} {
+		list := s.In
+		if out {
+			list = s.Out
+		}
+		peers, err := addresses(list)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range peers {
+			all = append(all, rule{out: out, peer: p, probes: true}, rule{out: out, peer: p, counted: before[cut{out, p}]})
+		}
+	}
+	return all, nil
+}
+
+// cut names one direction of one peer.
+type cut struct {
+	out  bool
+	peer netip.Addr
+}
+
+func addresses(list []string) ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, text := range list {
+		a, err := netip.ParseAddr(text)
+		if err != nil || !a.Is4() {
+			return nil, fmt.Errorf("%q is no IPv4 address", text)
+		}
+		all = append(all, a)
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all), nil
+}

@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// sandbox is the real node that an agent acts on: the namespaces and the volume
+// of its container.
+type sandbox struct {
+	firewall *firewall
+	clock    *clock // nil: the target's clock has no control file
+	prober   *prober
+	token    atomic.Pointer[string]
+}
+
+// newSandbox listens for probes and for runners that ask whose address this is,
+// until the context ends.
+func newSandbox(ctx context.Context) (*sandbox, error) {
+	p, err := newProber(ctx, Port)
+	if err != nil {
+		return nil, err
+	}
+	s := &sandbox{firewall: newFirewall(newPackets()), prober: p}
+	if info, err := os.Stat(filepath.Dir(ClockFile)); err == nil && info.IsDir() {
+		s.clock = &clock{path: ClockFile}
+		if err := s.clock.write(0); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("tcp4", ":"+strconv.Itoa(Port))
+	if err != nil {
+		return nil, fmt.Errorf("the agent cannot listen: %w", err)
+	}
+	context.AfterFunc(ctx, func() { _ = l.Close() })
+	go s.identify(l)
+	return s, nil
+}
+
+// identify shows the run's token to whoever connects.
+func (s *sandbox) identify(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		if t := s.token.Load(); t != nil {
+			_, _ = io.WriteString(conn, *t)
+		}
+		_ = conn.Close()
+	}
+}
+
+func (s *sandbox) hello(token string) (cutWhy, clockWhy string) {
+	s.token.Store(&token)
+	trial := State{In: []string{"192.0.2.1"}, Out: []string{"192.0.2.1"}} // an address that is nobody's
+	err := s.firewall.apply(trial)
+	if err == nil {
+		_, _, err = s.firewall.swallowed()
+	}
+	if err := errors.Join(err, s.firewall.apply(State{})); err != nil {
+		cutWhy = err.Error()
+	}
+	if s.clock == nil {
+		clockWhy = "the sandbox has no control file for the clock"
+	}
+	return cutWhy, clockWhy
+}
+
+func (s *sandbox) apply(st State) error {
+	if s.clock == nil && st.Clock != nil {
+		return errors.New("the sandbox has no control file for the clock")
+	}
+	if err := s.firewall.apply(st); err != nil {
+		return err
+	}
+	if s.clock == nil {
+		return nil
+	}
+	return s.clock.set(st.Clock)
+}
+
+func (s *sandbox) probe(round uint64, to []string) error {
+	list, err := addresses(to)
+	if err != nil {
+		return err
+	}
+	var peers []netip.AddrPort
+	for _, a := range list {
+		peers = append(peers, netip.AddrPortFrom(a, Port))
+	}
+	s.prober.send(round, peers)
+	return nil
+}
+
+func (s *sandbox) heard(round uint64) (map[string]int, error) { return s.prober.arrived(round) }
+
+func (s *sandbox) swallowed() (in, out map[string]int64, err error) { return s.firewall.swallowed() }
+
+func (s *sandbox) offset() time.Duration {
+	if s.clock == nil {
+		return 0
+	}
+	return s.clock.offset()
+}
+
+func (s *sandbox) restore() error {
+	err := s.firewall.packets.remove()
+	if s.clock != nil {
+		err = errors.Join(err, s.clock.set(nil))
+	}
+	return err
+}

@@ -1,0 +1,225 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/agent"
+	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// fabric makes States true through the agents. It implements nemesis.Fabric.
+type fabric struct {
+	cluster *Cluster
+	byName  map[string]*node
+
+	applying sync.Mutex // one Apply at a time: generations reach every agent in order
+
+	mu         sync.Mutex
+	generation uint64
+	round      uint64
+	state      nemesis.State // what was asked for last
+}
+
+func newFabric(c *Cluster) *fabric {
+	f := &fabric{cluster: c, byName: map[string]*node{}}
+	for _, n := range c.nodes {
+		f.byName[n.name] = n
+	}
+	return f
+}
+
+// Fabric is how faults are made in this cluster.
+func (c *Cluster) Fabric() nemesis.Fabric { return c.fabric }
+
+// Cannot says what of a state this cluster cannot do.
+func (f *fabric) Cannot(s nemesis.State) []string {
+	var all []string
+	say := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	for _, l := range s.Cut {
+		for _, name := range []string{l.From, l.To} {
+			if n := f.byName[name]; n == nil {
+				say("link %s→%s: there is no node %s", l.From, l.To, name)
+			} else if why := n.hello.CutWhy; why != "" {
+				say("no link can be cut at %s: %s", name, why)
+			}
+		}
+	}
+	for _, c := range s.Clocks {
+		if n := f.byName[c.Node]; n == nil {
+			say("clock: there is no node %s", c.Node)
+		} else if n.clockWhy != "" {
+			say("no clock can be skewed: %s", n.clockWhy)
+		}
+	}
+	return all
+}
+
+// Apply makes a state true everywhere; nil means that every agent has confirmed.
+func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
+	if why := f.Cannot(s); len(why) > 0 {
+		return fmt.Errorf("this cannot be done here: %s", why[0])
+	}
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	f.mu.Lock()
+	f.generation++
+	generation := f.generation
+	f.state = s
+	f.mu.Unlock()
+	return f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) })
+}
+
+// heal applies the zero State.
+func (f *fabric) heal(ctx context.Context) error { return f.Apply(ctx, nemesis.State{}) }
+
+// share is a node's part of a state. A cut link is dropped at both ends: what
+// one end lets through in the instant of the change, the other stops.
+func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State {
+	part := agent.State{Generation: generation}
+	for _, l := range s.Cut {
+		if l.To == n.name {
+			part.In = append(part.In, f.byName[l.From].ip)
+		}
+		if l.From == n.name {
+			part.Out = append(part.Out, f.byName[l.To].ip)
+		}
+	}
+	for _, c := range s.Clocks {
+		if c.Node == n.name {
+			part.Clock = &agent.Clock{Offset: c.Offset, PPM: c.PPM, Elapsed: f.cluster.Now() - c.Since}
+		}
+	}
+	return part
+}
+
+// every does the same for all nodes side by side and joins the errors.
+func (f *fabric) every(do func(*node) error) error {
+	var (
+		wg   sync.WaitGroup
+		errs = make([]error, len(f.cluster.nodes))
+	)
+	for i, n := range f.cluster.nodes {
+		wg.Go(func() {
+			if err := do(n); err != nil {
+				errs[i] = fmt.Errorf("node %s: %w", n.name, n.explain(err))
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Measure probes every link of the topology and asks every clock, side by side.
+func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
+	m := nemesis.Measured{Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	if c, ok := f.cluster.cfg.System.(targets.Clocked); ok {
+		for _, n := range f.cluster.nodes {
+			wg.Go(func() {
+				off, within, err := n.clock(ctx, c)
+				if err != nil {
+					return // a clock that does not answer is missing
+				}
+				mu.Lock()
+				m.Clocks[n.name], m.Within[n.name] = off, within
+				mu.Unlock()
+			})
+		}
+	}
+	up, dropped, err := f.probe(ctx)
+	wg.Wait()
+	m.Up, m.Dropped = up, dropped
+	return m, err
+}
+
+const (
+	// firstLook is when the first look at arrived probes follows their sending.
+	firstLook = time.Millisecond
+	// patience is how long a link that should be up may take to show it.
+	patience = time.Second
+)
+
+// probe proves each directed link up or down. Each node sends to all of its
+// peers at once. A link is up as soon as one packet has arrived. Links that are
+// not cut are the control: only when they have shown themselves, and as much time
+// again has passed, is a silent link down.
+func (f *fabric) probe(ctx context.Context) (up map[history.Link]bool, dropped map[history.Link]int64, err error) {
+	f.mu.Lock()
+	f.round++
+	round, cut := f.round, f.state.Cut
+	f.mu.Unlock()
+	if err := f.every(func(n *node) error { return n.agent.Probe(ctx, round, f.peers(n)) }); err != nil {
+		return nil, nil, err
+	}
+	sent := time.Now()
+	for look := firstLook; ; look *= 2 {
+		up, dropped, err = f.look(ctx, round)
+		if err != nil {
+			return nil, nil, err
+		}
+		silent := slices.ContainsFunc(f.cluster.cfg.Links, func(l history.Link) bool { return !up[l] && !slices.Contains(cut, l) })
+		if !silent || time.Since(sent) > patience {
+			break
+		}
+		if err := f.cluster.Sleep(ctx, look); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(cut) == 0 {
+		return up, dropped, nil
+	}
+	if err := f.cluster.Sleep(ctx, max(2*firstLook, min(time.Since(sent), patience/10))); err != nil {
+		return nil, nil, err
+	}
+	return f.look(ctx, round)
+}
+
+func (f *fabric) peers(n *node) []string {
+	var list []string
+	for _, l := range f.cluster.cfg.Links {
+		if l.From == n.name {
+			list = append(list, f.byName[l.To].ip)
+		}
+	}
+	return list
+}
+
+// look asks every agent whose probes have arrived and what cuts have swallowed.
+func (f *fabric) look(ctx context.Context, round uint64) (up map[history.Link]bool, dropped map[history.Link]int64, err error) {
+	var (
+		mu      sync.Mutex
+		replies = map[string]agent.Reply{}
+	)
+	err = f.every(func(n *node) error {
+		rep, err := n.agent.Heard(ctx, round)
+		mu.Lock()
+		replies[n.name] = rep
+		mu.Unlock()
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	up, dropped = map[history.Link]bool{}, map[history.Link]int64{}
+	for _, l := range f.cluster.cfg.Links {
+		from, to := f.byName[l.From], f.byName[l.To]
+		up[l] = replies[to.name].Heard[from.ip] > 0
+		left, wasCut := replies[from.name].Out[to.ip]
+		if arrived, too := replies[to.name].In[from.ip]; wasCut || too {
+			dropped[l] = left + arrived
+		}
+	}
+	return up, dropped, nil
+}

@@ -1,0 +1,177 @@
+package nemesis
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/stream"
+)
+
+// Kind is one kind of fault that a schedule can be drawn from.
+type Kind struct {
+	Name string
+	Help string
+	draw func(Draw, *rand.Rand) (shape string, f Fault)
+}
+
+// Kinds are all kinds of faults, in the order of their names.
+func Kinds() []Kind {
+	return []Kind{
+		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", drawClock},
+		{Partition, "links are cut: one leader alone, halves, one link both ways, one link one way", drawPartition},
+	}
+}
+
+// Lookup finds a kind by name.
+func Lookup(name string) (Kind, bool) {
+	i := slices.IndexFunc(Kinds(), func(k Kind) bool { return k.Name == name })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return Kinds()[i], true
+}
+
+// Draw is what a schedule is drawn from.
+type Draw struct {
+	Kinds []string // each has its own rhythm and its own random stream
+	Nodes []string
+	Links []history.Link // of the topology: only these are cut
+	Time  time.Duration  // the last fault ends before it
+	Skew  time.Duration  // the largest offset of a clock, either way
+	Seed  uint64
+}
+
+// Schedule draws the faults of a run: per kind one fault a cycle, in force for
+// 40 to 70 % of it, with health before, between and after. The same Draw gives
+// the same faults, and leaving out a kind leaves the others as they were.
+func (d Draw) Schedule() ([]Fault, error) {
+	var faults []Fault
+	for _, name := range d.Kinds {
+		k, ok := Lookup(name)
+		if !ok {
+			return nil, fmt.Errorf("no fault is called %q", name)
+		}
+		r := stream.New(d.Seed, "nemesis "+name)
+		cycle := min(max(d.Time/4, time.Second), 10*time.Second)
+		for at := cycle / 4; at+cycle*3/4 <= d.Time; at += cycle {
+			shape, f := k.draw(d, r)
+			f.Kind, f.Shape = name, shape
+			f.From = (at + jitter(r, cycle/5)).Truncate(time.Millisecond)
+			f.Until = (f.From + cycle*2/5 + jitter(r, cycle*3/10)).Truncate(time.Millisecond)
+			f.Until = min(f.Until, d.Time)
+			if len(f.Links)+len(f.Clocks) > 0 {
+				faults = append(faults, f)
+			}
+		}
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.From, b.From) })
+	for i := range faults {
+		faults[i].ID = i + 1
+	}
+	return faults, nil
+}
+
+func jitter(r *rand.Rand, d time.Duration) time.Duration {
+	return time.Duration(r.Int64N(int64(d) + 1))
+}
+
+func drawPartition(d Draw, r *rand.Rand) (string, Fault) {
+	shapes := []string{"isolate", "link", "one-way", "halves"}
+	if len(d.Nodes) < 4 {
+		shapes = shapes[:3] // halves of two or three nodes are one node alone
+	}
+	shape := shapes[r.IntN(len(shapes))]
+	paths := Paths(d.Links)
+	if len(paths) == 0 {
+		return shape, Fault{}
+	}
+	var cut []history.Link
+	switch shape {
+	case "isolate":
+		cut = between(paths, []string{d.Nodes[r.IntN(len(d.Nodes))]})
+	case "halves":
+		side := slices.Clone(d.Nodes)
+		r.Shuffle(len(side), func(i, j int) { side[i], side[j] = side[j], side[i] })
+		cut = between(paths, side[:len(side)/2])
+	case "link":
+		l := paths[r.IntN(len(paths))]
+		cut = []history.Link{l, {From: l.To, To: l.From}}
+		SortLinks(cut)
+	case "one-way":
+		cut = []history.Link{paths[r.IntN(len(paths))]}
+	}
+	return shape, Fault{Links: cut}
+}
+
+// between are the paths that lead from the side to the others, or back.
+func between(paths []history.Link, side []string) []history.Link {
+	var ls []history.Link
+	for _, p := range paths {
+		if slices.Contains(side, p.From) != slices.Contains(side, p.To) {
+			ls = append(ls, p)
+		}
+	}
+	return ls
+}
+
+func drawClock(d Draw, r *rand.Rand) (string, Fault) {
+	node := d.Nodes[r.IntN(len(d.Nodes))]
+	size := d.Skew/5 + jitter(r, d.Skew*4/5)
+	size = size.Truncate(time.Millisecond)
+	if r.IntN(2) == 0 {
+		size = -size
+	}
+	if r.IntN(4) == 0 {
+		// A drift that reaches the offset in five seconds.
+		ppm := int64(size/time.Microsecond) / 5
+		return "drift", Fault{Clocks: []Skew{{Node: node, PPM: min(max(ppm, -900_000), 900_000)}}}
+	}
+	return "bump", Fault{Clocks: []Skew{{Node: node, Offset: size}}}
+}
+
+// Check says what is wrong with a written schedule, in a sentence, or nil.
+func Check(faults []Fault, nodes []string, links []history.Link) error {
+	paths := Paths(links)
+	for i, f := range faults {
+		where := fmt.Sprintf("fault %d (faults[%d])", f.ID, i)
+		if _, ok := Lookup(f.Kind); !ok {
+			return fmt.Errorf("%s: no kind of fault is called %q; there are %s", where, f.Kind, strings.Join(kindNames(), ", "))
+		}
+		if f.ID != i+1 {
+			return fmt.Errorf("%s: faults are numbered from 1 in their order; this one must have id %d", where, i+1)
+		}
+		if f.From < 0 || f.Until <= f.From {
+			return fmt.Errorf("%s: it must end after it starts, and start at 0 or later; it runs from %s until %s", where, f.From, f.Until)
+		}
+		for _, l := range f.Links {
+			if !slices.Contains(paths, l) {
+				return fmt.Errorf("%s: the topology has no link between %s and %s", where, l.From, l.To)
+			}
+		}
+		for _, c := range f.Clocks {
+			if !slices.Contains(nodes, c.Node) {
+				return fmt.Errorf("%s: there is no node %s", where, c.Node)
+			}
+			if c.PPM <= -1_000_000 || c.PPM > 10_000_000 {
+				return fmt.Errorf("%s: a drift of %d ppm would stop %s's clock or turn it back; it must be above -1000000 and at most 10000000", where, c.PPM, c.Node)
+			}
+		}
+		if (f.Kind == Partition) != (len(f.Links) > 0) || (f.Kind == Clock) != (len(f.Clocks) > 0) {
+			return fmt.Errorf("%s: a partition needs links, a clock fault needs clocks, and neither takes the other's", where)
+		}
+	}
+	return nil
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}

@@ -1,0 +1,129 @@
+package nemesis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// At is the State at time t: what the faults that are active then add up to.
+// Cuts are united; offsets and drifts of one clock are summed. A fault is
+// active from From (included) to Until (excluded).
+func At(faults []Fault, t time.Duration) State {
+	cut := map[history.Link]bool{}
+	clocks := map[string]ClockState{}
+	for _, f := range faults {
+		if t < f.From || t >= f.Until {
+			continue
+		}
+		for _, l := range f.Links {
+			cut[l] = true
+		}
+		for _, s := range f.Clocks {
+			// Every line is referred to time 0, so that sums of lines with
+			// different starts are one line, and equal at every t.
+			c := clocks[s.Node]
+			c.Offset += ClockState{Offset: s.Offset, PPM: s.PPM, Since: f.From}.At(0)
+			c.Node, c.PPM = s.Node, c.PPM+s.PPM
+			clocks[s.Node] = c
+		}
+	}
+	return canonical(cut, clocks)
+}
+
+func canonical(cut map[history.Link]bool, clocks map[string]ClockState) State {
+	var s State
+	// The order does not show: both lists are sorted.
+	for l := range cut {
+		s.Cut = append(s.Cut, l)
+	}
+	SortLinks(s.Cut)
+	// Nor does this order.
+	for _, c := range clocks {
+		if c.Offset != 0 || c.PPM != 0 {
+			s.Clocks = append(s.Clocks, c)
+		}
+	}
+	slices.SortFunc(s.Clocks, func(a, b ClockState) int { return cmp.Compare(a.Node, b.Node) })
+	return s
+}
+
+// SortLinks sorts by From, then To.
+func SortLinks(ls []history.Link) {
+	slices.SortFunc(ls, func(a, b history.Link) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+}
+
+// Healthy says whether nothing is wrong.
+func (s State) Healthy() bool { return len(s.Cut) == 0 && len(s.Clocks) == 0 }
+
+// Cuts says whether the State cuts the link.
+func (s State) Cuts(l history.Link) bool { return slices.Contains(s.Cut, l) }
+
+// Clock is the state of one node's clock; the zero ClockState when it is right.
+func (s State) Clock(node string) ClockState {
+	for _, c := range s.Clocks {
+		if c.Node == node {
+			return c
+		}
+	}
+	return ClockState{Node: node}
+}
+
+// Edges are the times at which the State changes, in order, each once.
+func Edges(faults []Fault) []time.Duration {
+	var ts []time.Duration
+	for _, f := range faults {
+		ts = append(ts, f.From, f.Until)
+	}
+	slices.Sort(ts)
+	return slices.Compact(ts)
+}
+
+// Paths are the network paths under a topology's links: a link that carries
+// changes one way needs packets both ways, so both directions are listed.
+func Paths(links []history.Link) []history.Link {
+	var ps []history.Link
+	for _, l := range links {
+		ps = append(ps, l, history.Link{From: l.To, To: l.From})
+	}
+	SortLinks(ps)
+	return slices.Compact(ps)
+}
+
+// String says in words what the fault does: "n1 ↮ n2 (link)", "n3's clock +2.1s (bump)".
+func (f Fault) String() string {
+	var parts []string
+	seen := map[history.Link]bool{}
+	for _, l := range f.Links {
+		back := history.Link{From: l.To, To: l.From}
+		switch {
+		case seen[back]:
+		case slices.Contains(f.Links, back):
+			parts = append(parts, l.From+" ↮ "+l.To)
+		default:
+			parts = append(parts, l.From+" ↛ "+l.To)
+		}
+		seen[l] = true
+	}
+	for _, c := range f.Clocks {
+		s := c.Node + "'s clock"
+		if c.Offset != 0 {
+			s += fmt.Sprintf(" %+.3gs", c.Offset.Seconds())
+		}
+		if c.PPM != 0 {
+			s += fmt.Sprintf(" drifting %+.3g ms/s", float64(c.PPM)/1000)
+		}
+		parts = append(parts, s)
+	}
+	what := strings.Join(parts, ", ")
+	if f.Shape != "" {
+		what += " (" + f.Shape + ")"
+	}
+	return what
+}

@@ -1,0 +1,116 @@
+package mlcheck
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+// clockError is how far off a measured clock may be, beside half of the round
+// trip, before it counts as another time: the target's clock may have a coarse
+// grain, and it moves while it is asked.
+const clockError = 20 * time.Millisecond
+
+func clockTolerance(m nemesis.Measured, node string) time.Duration {
+	return clockError + m.Within[node]
+}
+
+// describe is a fault in a phase, as the history has it.
+func describe(f nemesis.Fault, phase string) history.Event {
+	ev := history.Event{Type: history.FaultEvent, Fault: f.ID, Kind: f.Kind, Phase: phase, Links: f.Links}
+	for _, s := range f.Clocks {
+		if ev.Offsets == nil {
+			ev.Offsets = map[string]int64{}
+		}
+		ev.Offsets[s.Node] = int64(s.Offset)
+		ev.Nodes = append(ev.Nodes, s.Node)
+		ev.PPM = s.PPM
+	}
+	return ev
+}
+
+// dropped is what the cut has swallowed; -1 where nothing was measured.
+func dropped(f nemesis.Fault, m nemesis.Measured) int64 {
+	if len(f.Links) == 0 {
+		return 0
+	}
+	total, known := int64(0), false
+	for _, l := range f.Links {
+		if n, ok := m.Dropped[l]; ok && n >= 0 {
+			total, known = total+n, true
+		}
+	}
+	if !known {
+		return -1
+	}
+	return total
+}
+
+// judge compares what was measured with what the State asks for, where the
+// fault is concerned, and records the good phase or the bad one.
+func (n *saboteur) judge(f nemesis.Fault, s nemesis.State, m nemesis.Measured, good, bad string) {
+	phase := good
+	why := differs(f, s, m, n.cluster.Now())
+	if why != "" {
+		phase = bad
+		n.opt.Progress("%6.1f s  %s: %s: %s", n.cluster.Now().Seconds(), f.Kind, bad, why)
+	}
+	ev := describe(f, phase)
+	ev.Why = why
+	if len(f.Clocks) > 0 {
+		ev.Offsets = map[string]int64{}
+		for _, c := range f.Clocks {
+			if off, ok := m.Clocks[c.Node]; ok {
+				ev.Offsets[c.Node] = int64(off)
+			}
+		}
+	}
+	n.rec.Event(ev)
+}
+
+// differs says where the measurement is not what the State asks for; "" means
+// that it is.
+func differs(f nemesis.Fault, s nemesis.State, m nemesis.Measured, now time.Duration) string {
+	var bad []string
+	for _, l := range f.Links {
+		up, measured := m.Up[l]
+		switch {
+		case !measured:
+			bad = append(bad, fmt.Sprintf("%s → %s was not measured", l.From, l.To))
+		case up && s.Cuts(l):
+			bad = append(bad, fmt.Sprintf("a probe passed from %s to %s", l.From, l.To))
+		case !up && !s.Cuts(l):
+			bad = append(bad, fmt.Sprintf("no probe passed from %s to %s", l.From, l.To))
+		}
+	}
+	for _, c := range f.Clocks {
+		want := s.Clock(c.Node)
+		off, measured := m.Clocks[c.Node]
+		// The clock was read within this measurement: a drift has moved it since.
+		slack := clockTolerance(m, c.Node) + time.Duration(want.PPM).Abs()*time.Microsecond/10
+		switch {
+		case !measured:
+			bad = append(bad, c.Node+"'s clock could not be read")
+		case (off - want.At(now)).Abs() > slack:
+			bad = append(bad, fmt.Sprintf("%s's clock is off by %s, not by %s", c.Node, off.Round(time.Millisecond), want.At(now).Round(time.Millisecond)))
+		}
+	}
+	return strings.Join(bad, "; ")
+}
+
+// proveDrift looks at clocks that drift once they have had time to.
+func (n *saboteur) proveDrift(ctx context.Context, faults []nemesis.Fault) error {
+	m, err := n.cluster.Fabric().Measure(ctx)
+	if err != nil {
+		return fmt.Errorf("measuring a drift: %w", err)
+	}
+	n.noteClocks(m)
+	for _, f := range faults {
+		n.judge(f, nemesis.At(n.Faults, n.cluster.Now()), m, history.Effective, history.Absent)
+	}
+	return nil
+}

@@ -1,0 +1,342 @@
+package mlcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/mlcheck/mlcheck/checker"
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/world"
+	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// Options say how to run, as opposed to what.
+type Options struct {
+	Store string // where run folders go; "": "store"
+	Keep  bool   // leave the nodes up
+	// Progress is told, in short lines without an end of line, what goes on.
+	Progress func(format string, args ...any)
+}
+
+// Outcome is a run that came to its end, good or bad.
+type Outcome struct {
+	Dir         string
+	Test        Test
+	Results     *checker.Results
+	Interrupted bool
+	Kept        string // the command that removes the nodes that were kept
+}
+
+// Run runs a Test: deploy, sessions and nemesis, heal, close, wait until quiet,
+// final reads, tear down; then it checks what was recorded and writes the
+// reports. The history is sealed on disk before anything is checked.
+//
+// When ctx is cancelled the run ends early, everything is torn down, and what
+// there is is checked and reported. An error means that there are no results:
+// *UsageError for a mistake in the Test, anything else for what went wrong.
+func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
+	p, err := t.plan()
+	if err != nil {
+		return nil, err
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, ...any) {}
+	}
+	if o.Store == "" {
+		o.Store = "store"
+	}
+	dir, err := newFolder(o.Store, p)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{plan: p, opt: o, dir: dir}
+	out := &Outcome{Dir: dir, Test: p.Test}
+	if err := r.record(ctx); err != nil {
+		if !r.recorded {
+			removeFolder(o.Store, dir)
+		}
+		return out, err
+	}
+	out.Interrupted, out.Kept = ctx.Err() != nil, r.kept
+	// The checks of an interrupted run are part of ending it well.
+	out.Results, err = Check(context.WithoutCancel(ctx), dir)
+	return out, err
+}
+
+// runner is one run.
+type runner struct {
+	*plan
+	opt      Options
+	dir      string
+	cluster  world.Cluster
+	rec      *history.Recorder
+	value    atomic.Int64 // the last number that was written
+	recorded bool         // the history holds something
+	kept     string
+}
+
+// record does everything up to the sealed history.
+func (r *runner) record(ctx context.Context) (err error) {
+	began := time.Now()
+	cluster, err := r.deploy(ctx)
+	if err != nil {
+		return err
+	}
+	r.cluster = cluster
+	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
+	if r.World == "docker" {
+		r.opt.Progress("%d × %s are up and wired (%s) after %.1f s", r.Leaders, r.Target, r.Topology, time.Since(began).Seconds())
+	}
+	if err := r.refuseImpossible(); err != nil {
+		return err
+	}
+	r.rec, err = history.Create(filepath.Join(r.dir, historyFile), r.header(), cluster.Now)
+	if err != nil {
+		return fmt.Errorf("the history cannot be written: %w", err)
+	}
+	r.recorded = true
+	pointLatest(r.opt.Store, r.dir)
+	if err := r.saveInfo(); err != nil {
+		return errors.Join(err, r.rec.Close())
+	}
+	defer func() { err = errors.Join(err, r.seal()) }()
+	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
+		if err := stage(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err := r.rec.Err(); err != nil {
+			return fmt.Errorf("the history cannot be written any more; the run has ended: %w", err)
+		}
+		if ctx.Err() != nil {
+			r.opt.Progress("interrupted: checking what there is")
+			return nil
+		}
+	}
+	r.stage(history.StageEnd, "", "")
+	return nil
+}
+
+func (r *runner) seal() error {
+	if err := r.rec.Close(); err != nil {
+		return fmt.Errorf("the history could not be sealed: %w", err)
+	}
+	return nil
+}
+
+// tearDown removes what was deployed. It has its own bounded time: the run's
+// context may be the reason that it is called.
+func (r *runner) tearDown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	began := time.Now()
+	logs := r.cluster.Logs(ctx, r.dir)
+	if keeper, ok := r.cluster.(interface{ RemoveCommand() string }); ok && r.opt.Keep {
+		r.kept = keeper.RemoveCommand()
+	}
+	if err := r.cluster.Close(ctx); err != nil {
+		return fmt.Errorf("tearing down: %w; `mlcheck clean` removes what is left", err)
+	}
+	if r.World == "docker" && r.kept == "" {
+		r.opt.Progress("everything is removed after %.1f s", time.Since(began).Seconds())
+	}
+	if logs != nil {
+		r.opt.Progress("the nodes' logs could not be saved: %v", logs)
+	}
+	return nil
+}
+
+// refuseImpossible asks the fabric about every State of the schedule before the
+// first operation: a fault that would silently do nothing is worse than none.
+func (r *runner) refuseImpossible() error {
+	seen := map[string]bool{}
+	var why []string
+	for _, at := range nemesis.Edges(r.Faults) {
+		for _, w := range r.cluster.Fabric().Cannot(nemesis.At(r.Faults, at)) {
+			if !seen[w] {
+				seen[w] = true
+				why = append(why, w)
+			}
+		}
+	}
+	if len(why) > 0 {
+		return fmt.Errorf("this schedule cannot be made true here: %s; leave that kind of fault out of --nemesis", strings.Join(why, "; "))
+	}
+	return nil
+}
+
+// stage notes that the run passes into a stage.
+func (r *runner) stage(name, state, why string) {
+	r.rec.Event(history.Event{Type: history.StageEvent, Stage: name, State: state, Why: why})
+}
+
+// work runs the sessions and the nemesis side by side.
+func (r *runner) work(ctx context.Context) error {
+	r.stage(history.StageWork, "", "")
+	var tasks []world.Task
+	for id := range r.Sessions {
+		s := newSession(r, id)
+		tasks = append(tasks, world.Task{Name: s.name(), Do: s.run})
+	}
+	n := &saboteur{runner: r}
+	tasks = append(tasks, world.Task{Name: "nemesis", Do: n.run})
+	if r.World != "sim" {
+		tasks = append(tasks, world.Task{Name: "flush", Do: r.flush})
+	}
+	if err := r.cluster.Run(ctx, tasks...); err != nil {
+		return err
+	}
+	if n.err != nil {
+		return n.err
+	}
+	r.opt.Progress("%6.1f s  sessions are done: %d writes", r.cluster.Now().Seconds(), r.value.Load())
+	return nil
+}
+
+// flush brings a frame that nothing fills to the disk, so that a kill -9 costs
+// no more than a second of history.
+func (r *runner) flush(ctx context.Context) error {
+	for r.cluster.Now() < r.Time {
+		if err := r.cluster.Sleep(ctx, time.Second); err != nil {
+			return nil //nolint:nilerr // the end of the run is no failure of flushing
+		}
+		if err := r.rec.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heal makes the cluster healthy, proves it, and notes that clients are closed:
+// their tasks have returned.
+func (r *runner) heal(ctx context.Context) error {
+	r.stage(history.StageHeal, "", "")
+	var why string
+	err := r.cluster.Run(ctx, world.Task{Name: "heal", Do: func(ctx context.Context) error {
+		var err error
+		why, err = r.proveHealthy(ctx)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return fmt.Errorf("the cluster does not heal: %s; the history up to here is in %s, and `mlcheck check` reads it", why, r.dir)
+	}
+	r.stage(history.StageHealed, "", "")
+	r.stage(history.StageClosed, "", "")
+	return nil
+}
+
+const (
+	healTries = 10
+	healPause = 300 * time.Millisecond
+)
+
+func (r *runner) proveHealthy(ctx context.Context) (why string, err error) {
+	fabric := r.cluster.Fabric()
+	for try := range healTries {
+		if try > 0 {
+			if err := r.cluster.Sleep(ctx, healPause); err != nil {
+				return "", err
+			}
+		}
+		if err := fabric.Apply(ctx, nemesis.State{}); err != nil {
+			return "", fmt.Errorf("healing: %w", err)
+		}
+		m, err := fabric.Measure(ctx)
+		if err != nil {
+			return "", fmt.Errorf("proving that all is healed: %w", err)
+		}
+		r.noteClocks(m)
+		if why = unhealthy(m); why == "" {
+			return "", nil
+		}
+	}
+	return why, nil
+}
+
+func unhealthy(m nemesis.Measured) string {
+	var bad []string
+	for _, l := range sortedKeys(m.Up) {
+		if !m.Up[l] {
+			bad = append(bad, l.From+" still does not reach "+l.To)
+		}
+	}
+	for _, n := range sortedNames(m.Clocks) {
+		if off := m.Clocks[n]; off.Abs() > clockTolerance(m, n) {
+			bad = append(bad, fmt.Sprintf("%s's clock is still off by %s", n, off))
+		}
+	}
+	return strings.Join(bad, "; ")
+}
+
+// quiet waits until replication has come to rest, or has stopped, or the
+// deadline has passed while it moves.
+func (r *runner) quiet(ctx context.Context) error {
+	state, why := history.QuietMoving, ""
+	err := r.cluster.Run(ctx, world.Task{Name: "quiet", Do: func(ctx context.Context) error {
+		var err error
+		state, why, err = r.awaitQuiet(ctx)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	r.stage(history.StageQuiet, state, why)
+	if why != "" {
+		why = ": " + why
+	}
+	r.opt.Progress("%6.1f s  replication is %s%s", r.cluster.Now().Seconds(), state, why)
+	return nil
+}
+
+func (r *runner) awaitQuiet(ctx context.Context) (state, why string, err error) {
+	ask := r.sweepUnchanged()
+	if q, ok := r.conf.System.(targets.Quiet); ok {
+		ask = q.Quiet
+	}
+	began := r.cluster.Now()
+	pause := min(max(r.conf.Settle/10, 5*time.Millisecond), 250*time.Millisecond)
+	var since time.Duration // when the present answer was first given
+	var last string
+	for {
+		asked, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
+		s, w, err := ask(asked, r.cluster.Nodes())
+		cancel()
+		if ctx.Err() != nil {
+			return "", "", ctx.Err()
+		}
+		if err != nil {
+			s, w = history.QuietMoving, err.Error()
+		}
+		now := r.cluster.Now()
+		if s+w != last {
+			since, last = now, s+w
+		}
+		switch {
+		case s == history.QuietYes:
+			return s, w, nil
+		case s == history.QuietStopped && now-since >= r.conf.Settle:
+			return s, w, nil
+		case now-began >= r.Quiet:
+			return history.QuietMoving, w, nil
+		}
+		if err := r.cluster.Sleep(ctx, pause); err != nil {
+			return "", "", err
+		}
+	}
+}
+
+// deploy makes the world that the Test asks for.
+func (r *runner) deploy(ctx context.Context) (world.Cluster, error) {
+	if r.World == "sim" {
+		return r.simulate()
+	}
+	return r.containers(ctx)
+}

@@ -1,0 +1,174 @@
+package mlcheck
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+// How often clocks are measured beside the edges of faults, and how near to an
+// edge a measurement may not come.
+const (
+	clockEvery = time.Second
+	clockClear = 250 * time.Millisecond
+)
+
+// saboteur walks the schedule: at each edge it makes the State of that moment
+// true, measures, and records for every fault concerned what was planned and
+// what was found. In between it measures the clocks.
+type saboteur struct {
+	*runner
+	err error // a fault that would not go in or come out ends the run
+}
+
+// moment is something on the schedule: an edge, or the time at which a drift has
+// grown enough to be proved.
+type moment struct {
+	at    time.Duration
+	prove []nemesis.Fault
+}
+
+func (n *saboteur) moments() []moment {
+	var ms []moment
+	for _, at := range nemesis.Edges(n.Faults) {
+		ms = append(ms, moment{at: at})
+	}
+	for _, f := range n.Faults {
+		if drifts(f) {
+			ms = append(ms, moment{at: f.From + (f.Until-f.From)*9/10, prove: []nemesis.Fault{f}})
+		}
+	}
+	slices.SortStableFunc(ms, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
+	return ms
+}
+
+func drifts(f nemesis.Fault) bool {
+	return slices.ContainsFunc(f.Clocks, func(s nemesis.Skew) bool { return s.Offset == 0 && s.PPM != 0 })
+}
+
+// run never fails the other tasks: what goes wrong is kept in err, and the run
+// ends with it once the sessions are done.
+func (n *saboteur) run(ctx context.Context) error {
+	if err := n.walk(ctx); err != nil && ctx.Err() == nil {
+		n.err = err
+	}
+	return nil
+}
+
+func (n *saboteur) walk(ctx context.Context) error {
+	ms := n.moments()
+	for {
+		next := n.Time
+		if len(ms) > 0 {
+			next = ms[0].at
+		}
+		if err := n.measureUntil(ctx, next); err != nil {
+			return err
+		}
+		if len(ms) == 0 {
+			return nil
+		}
+		m := ms[0]
+		ms = ms[1:]
+		if m.prove != nil {
+			if err := n.proveDrift(ctx, m.prove); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := n.edge(ctx, m.at); err != nil {
+			return err
+		}
+	}
+}
+
+// measureUntil sleeps until the time, and looks at the clocks on the way.
+func (n *saboteur) measureUntil(ctx context.Context, until time.Duration) error {
+	for {
+		now := n.cluster.Now()
+		if now >= until {
+			return nil
+		}
+		wait := until - now
+		if wait <= clockEvery+clockClear {
+			return n.cluster.Sleep(ctx, wait)
+		}
+		if err := n.cluster.Sleep(ctx, clockEvery); err != nil {
+			return err
+		}
+		m, err := n.cluster.Fabric().Measure(ctx)
+		if err != nil {
+			return fmt.Errorf("measuring: %w", err)
+		}
+		n.noteClocks(m)
+	}
+}
+
+// noteClocks records clocks that were measured.
+func (r *runner) noteClocks(m nemesis.Measured) {
+	if len(m.Clocks) > 0 {
+		r.rec.Event(history.Event{Type: history.ClockEvent, Offsets: offsets(m.Clocks)})
+	}
+}
+
+func offsets(clocks map[string]time.Duration) map[string]int64 {
+	m := map[string]int64{}
+	for node, off := range clocks {
+		m[node] = int64(off)
+	}
+	return m
+}
+
+// edge passes from one State to the next.
+func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
+	fabric := n.cluster.Fabric()
+	var starting, ending []nemesis.Fault
+	for _, f := range n.Faults {
+		if f.From == at {
+			starting = append(starting, f)
+		}
+		if f.Until == at {
+			ending = append(ending, f)
+		}
+	}
+	var before nemesis.Measured
+	if slices.ContainsFunc(ending, func(f nemesis.Fault) bool { return len(f.Links) > 0 }) {
+		var err error // the counters of a cut go with the cut
+		if before, err = fabric.Measure(ctx); err != nil {
+			return fmt.Errorf("measuring before a fault ends: %w", err)
+		}
+	}
+	for _, f := range ending {
+		ev := describe(f, history.Healing)
+		ev.Dropped = dropped(f, before)
+		n.rec.Event(ev)
+	}
+	for _, f := range starting {
+		n.opt.Progress("%6.1f s  %s: %s", n.cluster.Now().Seconds(), f.Kind, f)
+		n.rec.Event(describe(f, history.Planned))
+	}
+	state := nemesis.At(n.Faults, at)
+	if err := fabric.Apply(ctx, state); err != nil {
+		return fmt.Errorf("making faults true at %s: %w", at, err)
+	}
+	m, err := fabric.Measure(ctx)
+	if err != nil {
+		return fmt.Errorf("measuring faults at %s: %w", at, err)
+	}
+	n.noteClocks(m)
+	for _, f := range starting {
+		if !drifts(f) {
+			n.judge(f, state, m, history.Effective, history.Absent)
+		}
+	}
+	for _, f := range ending {
+		n.opt.Progress("%6.1f s  %s: over", n.cluster.Now().Seconds(), f)
+		n.judge(f, state, m, history.Healed, history.Stuck)
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+// Package mlcheck joins the parts: a [Test] says what to run, [Run] runs it and
+// records a history, [Check] judges the history, and both leave a run folder
+// that anyone can read again. Users of `go test` import this package.
+package mlcheck
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/mlcheck/mlcheck/checker"
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/suggest"
+	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
+	"github.com/mlcheck/mlcheck/workload"
+)
+
+// Test is one document for everything: the configuration file, the schedule
+// file, the stored test.json, and what a replay reads. Every flag of `mlcheck
+// run` is a field of it. Zero fields take defaults; see [Test.Complete].
+type Test struct {
+	Target   string            `yaml:"target"`
+	World    string            `yaml:"world,omitempty"`    // "sim" or "docker"; "": the target's first
+	Topology string            `yaml:"topology,omitempty"` // "": the target's first
+	Leaders  int               `yaml:"leaders,omitempty"`
+	Options  map[string]string `yaml:"options,omitempty"` // of the target: -o name=value
+
+	Workload string   `yaml:"workload,omitempty"`
+	Sessions int      `yaml:"sessions,omitempty"`
+	Keys     int      `yaml:"keys,omitempty"`
+	Rate     float64  `yaml:"rate,omitempty"`  // operations per second of one session
+	Reads    *float64 `yaml:"reads,omitempty"` // share of reads, 0 to 1; see [Share]
+	Moves    *float64 `yaml:"moves,omitempty"` // probability, before each operation of a session that moves
+
+	Time    time.Duration `yaml:"time,omitempty"`    // how long sessions run
+	Timeout time.Duration `yaml:"timeout,omitempty"` // of one operation
+	Quiet   time.Duration `yaml:"quiet,omitempty"`   // how long replication may take to come to rest
+
+	Nemesis []string        `yaml:"nemesis,omitempty"` // kinds of faults to draw
+	Skew    time.Duration   `yaml:"skew,omitempty"`    // the largest offset of a clock
+	Faults  []nemesis.Fault `yaml:"faults,omitempty"`  // the schedule; written, or drawn from Nemesis and Seed
+
+	Claims []string `yaml:"claims,omitempty"` // beside the target's own, and without exceptions
+	Seed   uint64   `yaml:"seed"`
+}
+
+// Lesson is the first run: three leaders with wall clocks for judges, in the
+// simulated world, with cut links and a clock that lies.
+func Lesson() Test {
+	return Test{Target: "reference", Nemesis: []string{"partition", "clock"}, Claims: []string{"convergence", "no-stale-wins"}, Seed: 7}
+}
+
+// UsageError is a mistake in what was asked for: a sentence that says what
+// would be right.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// ReadTest reads a Test document, YAML or JSON, strictly.
+func ReadTest(path string) (Test, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Test{}, usage("the Test document cannot be read: %w", err)
+	}
+	var t Test
+	if err := yaml.UnmarshalWithOptions(data, &t, yaml.Strict()); err != nil {
+		return Test{}, usage("%s is not a Test document: %w", path, err)
+	}
+	return t, nil
+}
+
+// YAML is the document as people read and write it.
+func (t Test) YAML() ([]byte, error) { return yaml.Marshal(t) }
+
+// plan is a Test with everything looked up, filled in and drawn.
+type plan struct {
+	Test
+	target   targets.Target
+	conf     targets.Plan
+	workload workload.Workload
+	params   workload.Params
+	nodes    []string
+	keys     []string
+}
+
+// Complete fills in defaults, checks every field, and draws the schedule. Its
+// errors are *UsageError. What it returns completes to itself.
+func (t Test) Complete() (Test, error) {
+	p, err := t.plan()
+	if err != nil {
+		return t, err
+	}
+	return p.Test, nil
+}
+
+func (t Test) plan() (*plan, error) {
+	p := &plan{Test: t}
+	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.checkClaims, p.schedule} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *plan) lookUp() error {
+	if p.Target == "" {
+		p.Target = "reference"
+	}
+	if p.Workload == "" {
+		p.Workload = "register"
+	}
+	var ok bool
+	if p.target, ok = LookupTarget(p.Target); !ok {
+		return usage("%s", suggest.Unknown("target", p.Target, TargetNames()))
+	}
+	if p.workload, ok = workload.Lookup(p.Workload); !ok {
+		var names []string
+		for _, w := range workload.All() {
+			names = append(names, w.Name)
+		}
+		return usage("%s", suggest.Unknown("workload", p.Workload, names))
+	}
+	for _, k := range p.Nemesis {
+		if _, ok := nemesis.Lookup(k); !ok {
+			var names []string
+			for _, k := range nemesis.Kinds() {
+				names = append(names, k.Name)
+			}
+			return usage("%s", suggest.Unknown("kind of fault", k, names))
+		}
+	}
+	for _, c := range p.Claims {
+		if _, ok := checker.Lookup(c); !ok {
+			return usage("%s", suggest.Unknown("property", c, propertyNames()))
+		}
+	}
+	return p.lookUpOptions()
+}
+
+func (p *plan) lookUpOptions() error {
+	options := map[string]string{}
+	var names []string
+	for _, o := range p.target.Options() {
+		options[o.Name] = o.Default
+		names = append(names, o.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Options)) {
+		value := p.Options[name]
+		i := slices.Index(names, name)
+		if i < 0 {
+			return usage("%s", suggest.Unknown("option of target "+p.Target, name, names))
+		}
+		if o := p.target.Options()[i]; len(o.Values) > 0 && !slices.Contains(o.Values, value) {
+			return usage("%s", suggest.Unknown("value of option "+name, value, o.Values))
+		}
+		options[name] = value
+	}
+	p.Options = options
+	return nil
+}
+
+// fill sets what was left out. Virtual time is cheap, real time is not.
+func (p *plan) fill() error {
+	set(&p.Leaders, 3)
+	set(&p.Sessions, 2*p.Leaders)
+	if p.workload.Sessions > 0 {
+		p.Sessions = p.workload.Sessions
+	}
+	set(&p.Keys, 8)
+	set(&p.Rate, 20)
+	set(&p.Reads, Share(0.5))
+	set(&p.Moves, Share(0.05))
+	set(&p.Time, 20*time.Second)
+	set(&p.Timeout, 5*time.Second)
+	set(&p.Quiet, 60*time.Second)
+	set(&p.Skew, 5*time.Second)
+	for i := range p.Leaders {
+		p.nodes = append(p.nodes, "n"+strconv.Itoa(i+1))
+	}
+	return nil
+}
+
+// Share is a share for a field of Test in which 0 and "not said" differ.
+func Share(x float64) *float64 { return &x }
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (p *plan) checkRanges() error {
+	type limit struct {
+		name      string
+		is        float64
+		low, high float64
+		unit      string
+	}
+	for _, l := range []limit{
+		{"leaders", float64(p.Leaders), 2, 9, ""},
+		{"sessions", float64(p.Sessions), 1, 1000, ""},
+		{"keys", float64(p.Keys), 1, 100_000, ""},
+		{"rate", p.Rate, 0.01, 100_000, " operations per second"},
+		{"reads", *p.Reads, 0, 1, ""},
+		{"moves", *p.Moves, 0, 1, ""},
+		{"time", p.Time.Seconds(), 0.1, 7 * 24 * 3600, " seconds"},
+		{"timeout", p.Timeout.Seconds(), 0.01, 3600, " seconds"},
+		{"quiet", p.Quiet.Seconds(), 0.1, 24 * 3600, " seconds"},
+		{"skew", p.Skew.Seconds(), 0.001, 365 * 24 * 3600, " seconds"},
+	} {
+		if !(l.is >= l.low && l.is <= l.high) { // also refuses NaN
+			return usage("%s must be between %g and %g%s; it is %g", l.name, l.low, l.high, l.unit, l.is)
+		}
+	}
+	return nil
+}
+
+func (p *plan) configure() error {
+	p.params = workload.Params{
+		Nodes: p.nodes, Sessions: p.Sessions, KeyCount: p.Keys, Rate: p.Rate, Reads: *p.Reads,
+		Moves: *p.Moves, Time: p.Time, Seed: p.Seed,
+	}
+	p.keys = p.workload.Keys(p.params)
+	cfg := targets.Config{Nodes: p.nodes, Topology: p.Topology, World: p.World, Options: p.Options, Keys: p.keys, Workload: p.Workload}
+	if cfg.Topology == "" {
+		cfg.Topology = "all-to-all"
+	}
+	conf, err := p.target.Configure(cfg)
+	if err != nil {
+		return &UsageError{fmt.Errorf("target %s: %w", p.Target, err)}
+	}
+	p.conf, p.Topology = conf, cfg.Topology
+	if p.World == "" {
+		p.World = conf.Worlds[0]
+	}
+	if !slices.Contains(conf.Worlds, p.World) {
+		return usage("target %s does not run in world %q; it runs in: %s", p.Target, p.World, strings.Join(conf.Worlds, ", "))
+	}
+	if !slices.Contains(conf.Topologies, p.Topology) {
+		return usage("%s", suggest.Unknown("topology of target "+p.Target, p.Topology, conf.Topologies))
+	}
+	for _, f := range p.workload.Needs {
+		if !slices.Contains(conf.Supports, f) {
+			return usage("workload %s needs steps %q, which target %s cannot perform", p.Workload, f.String(), p.Target)
+		}
+	}
+	p.params.Blind = p.workload.Atomic && !conf.Atomic
+	return nil
+}
+
+// checkClaims refuses a claim that this workload could never decide: such a run
+// would only ever be unknown.
+func (p *plan) checkClaims() error {
+	for _, c := range p.Claims {
+		if !slices.Contains(p.workload.Decides, c) {
+			return usage("workload %s cannot decide %s; it decides %s", p.Workload, c, strings.Join(p.workload.Decides, ", "))
+		}
+	}
+	return nil
+}
+
+func (p *plan) schedule() error {
+	if len(p.Faults) > 0 {
+		if err := nemesis.Check(p.Faults, p.nodes, p.conf.Links); err != nil {
+			return &UsageError{err}
+		}
+		return nil
+	}
+	d := nemesis.Draw{Kinds: p.Nemesis, Nodes: p.nodes, Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed}
+	faults, err := d.Schedule()
+	if err != nil {
+		return &UsageError{err}
+	}
+	if len(p.Nemesis) > 0 && len(faults) == 0 {
+		return usage("a run of %s is too short for a fault of kind %s; a second is the least", p.Time, strings.Join(p.Nemesis, ", "))
+	}
+	p.Faults = faults
+	return nil
+}
+
+// header is what the history says of the run.
+func (p *plan) header() history.Header {
+	name := p.Workload
+	if p.params.Blind {
+		name += "-blind"
+	}
+	hd := history.Header{
+		Nodes: p.nodes, Target: p.Target, Workload: name, Topology: p.Topology,
+		Policy: p.conf.Policy, SessionScope: p.conf.SessionScope, NodeOrder: p.conf.NodeOrder,
+		Granularity: p.conf.Granularity, Decides: p.workload.Decides, Claims: slices.Clone(p.conf.Claims), Seed: p.Seed,
+	}
+	for _, l := range p.conf.Links {
+		hd.Links = append(hd.Links, [2]string{l.From, l.To})
+	}
+	for _, c := range p.Claims {
+		hd.Claims = slices.DeleteFunc(hd.Claims, func(h history.Claim) bool { return h.Property == c })
+		hd.Claims = append(hd.Claims, history.Claim{Property: c, Source: "command line"})
+	}
+	return hd
+}
+
+func propertyNames() []string {
+	var names []string
+	for _, p := range checker.All() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Command is the command line that runs a completed Test again. What says which
+// test it is is always there; the rest only where it is not the default. A
+// schedule that was written by hand has no command line: then the stored document
+// is the way.
+func (t Test) Command() string {
+	def, err := Test{Target: t.Target, Workload: t.Workload, Topology: t.Topology, Leaders: t.Leaders}.Complete()
+	if err != nil {
+		def = Test{}
+	}
+	var b strings.Builder
+	b.WriteString("mlcheck run")
+	flag := func(name, value, standard string) {
+		if value != standard {
+			b.WriteString(" --" + name + " " + quote(value))
+		}
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	share := func(x *float64) string {
+		if x == nil {
+			return ""
+		}
+		return number(*x)
+	}
+	flag("target", t.Target, "")
+	flag("world", t.World, def.World)
+	flag("topology", t.Topology, "")
+	flag("leaders", strconv.Itoa(t.Leaders), "3")
+	for _, name := range slices.Sorted(maps.Keys(t.Options)) {
+		if t.Options[name] != def.Options[name] {
+			b.WriteString(" -o " + quote(name+"="+t.Options[name]))
+		}
+	}
+	flag("workload", t.Workload, "")
+	flag("sessions", strconv.Itoa(t.Sessions), strconv.Itoa(def.Sessions))
+	flag("keys", strconv.Itoa(t.Keys), strconv.Itoa(def.Keys))
+	flag("rate", number(t.Rate), number(def.Rate))
+	flag("reads", share(t.Reads), share(def.Reads))
+	flag("moves", share(t.Moves), share(def.Moves))
+	flag("nemesis", strings.Join(t.Nemesis, ","), "")
+	flag("skew", t.Skew.String(), def.Skew.String())
+	flag("time", t.Time.String(), "")
+	flag("timeout", t.Timeout.String(), def.Timeout.String())
+	flag("quiet", t.Quiet.String(), def.Quiet.String())
+	flag("claim", strings.Join(t.Claims, ","), "")
+	flag("seed", strconv.FormatUint(t.Seed, 10), "")
+	return b.String()
+}
+
+func quote(s string) string {
+	if strings.ContainsAny(s, " \t\n'\"\\$`*?[]{}()<>|&;!#~") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
