@@ -246,6 +246,9 @@ func (ix *index) lostAtMoves(ctx context.Context, base causal, r *Result) (int, 
 	for _, b := range base.bad {
 		on[b.step] = true
 	}
+	if len(c.bad) <= len(on) {
+		return 0, nil
+	}
 	only := 0
 	last := ix.lastMoves()
 	for _, b := range c.bad {
@@ -265,7 +268,21 @@ func (ix *index) lostAtMoves(ctx context.Context, base causal, r *Result) (int, 
 
 // sessionsMove says whether any session's order is broken by a move.
 func (ix *index) sessionsMove() bool {
-	return ix.h.Header.SessionScope != "client" && len(ix.lastMoves()) > 0
+	if ix.h.Header.SessionScope == "client" {
+		return false
+	}
+	node := map[int]int{}
+	for k := range ix.h.Len() {
+		if ix.h.Final(k) {
+			continue
+		}
+		s := ix.h.Session(k)
+		if n, ok := node[s]; ok && n != ix.node(k) {
+			return true
+		}
+		node[s] = ix.node(k)
+	}
+	return false
 }
 
 // lastMoves is, for every operation of a session that has moved, the last move before it.

@@ -123,13 +123,6 @@ func TestContradictingVerdictsAreAnInternalError(t *testing.T) {
 	}
 }
 
-func TestAValueThatDoesNotNameItsWriteDecidesNothing(t *testing.T) {
-	res := Check(context.Background(), parse(t, claims("cc"), "s1@n1 w x 1\ns2@n2 w x 1\ns2@n2 r x 1\n"), Options{})
-	if want := "x=1 is written by #1 and again by #3: a value must name its write"; res.Verdict != Unknown || !strings.Contains(res.Why, want) {
-		t.Errorf("%s: %s", res.Verdict, res.Why)
-	}
-}
-
 func TestAContextThatEndsMakesUnknown(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

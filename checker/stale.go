@@ -134,7 +134,7 @@ func (ix *index) staleFinding(property string, l loss) Finding {
 		label = "stale win or lost"
 	}
 	story := fmt.Sprintf("%s was %s, yet every leader ends with %s, which was %s. %s %s",
-		upper(loser), ix.acked(l.w), winner, ix.acked(l.beaten), upper(o.older(winner, loser, l.beaten, l.w, hops)), ix.clockWords(l.beaten, l.w))
+		upper(loser), ix.acked(l.w), winner, ix.acked(l.beaten), upper(o.older(winner, loser, hops)), ix.clockWords(l.beaten, l.w))
 	ops := append(ix.opsOf(hops), ix.op(l.beaten), ix.op(l.w), ix.opOfStep(l.final))
 	edges := append(o.edges(hops), Edge{
 		From: ix.h.Index(ix.op(l.beaten)), To: ix.h.Index(ix.opOfStep(l.final)), Kind: "wr",

@@ -96,8 +96,8 @@ func (ix *index) when(k int) time.Duration {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
 
-// older says in a sentence how it is known that a was before b.
-func (o *order) older(aName, bName string, a, b int32, hops []hop) string {
+// older says in a sentence how it is known that one write was before another.
+func (o *order) older(aName, bName string, hops []hop) string {
 	edges := o.edges(hops)
 	if len(edges) == 0 {
 		return fmt.Sprintf("%s is the older one: both are steps of one operation, in this order.", aName)
