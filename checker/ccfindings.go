@@ -79,7 +79,7 @@ func (ix *index) badReadFinding(property string, o *order, b badRead) Finding {
 	if src := ix.src[b.step]; src >= 0 && b.by != e {
 		g := ix.eventOf(src)
 		first := o.path(g, b.by)
-		story += " " + upper(o.older(ix.assigned(src), newer, g, b.by, first))
+		story += " " + upper(o.older(ix.assigned(src), newer, first))
 		edges, ops = append(o.edges(first), edges...), append(ix.opsOf(first), ops...)
 	} else if src < 0 {
 		story += " It must not show the state from before that write."

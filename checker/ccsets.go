@@ -6,20 +6,44 @@ package checker
 func (o *order) badSetRead(key, e, s int32, c *causal) {
 	ix := o.ix
 	sk := ix.sets[key]
-	shown := map[int32]bool{}
-	for _, v := range asList(ix.h.StepValue(int(s))) {
-		i, known := sk.at[v]
-		if !known || len(ix.mayHaveHappened(sk.elems[i].adds)) == 0 {
+	shown := asList(ix.h.StepValue(int(s)))
+	known := 0 // elements shown whose add is in the reader's past
+	for _, v := range shown {
+		i, added := sk.at[v]
+		if !added || len(ix.mayHaveHappened(sk.elems[i].adds)) == 0 {
 			c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
 			return
 		}
-		shown[i] = true
+		if o.before(ix.eventOf(sk.elems[i].adds[0]), e) {
+			known++
+		}
 	}
 	if !ix.h.Final(ix.op(e)) && o.chance(key, e) {
 		c.chances++
 	}
+	if sk.plain && known == o.countBefore(key, e) {
+		return // nothing is ever removed, and nothing that must be shown is missing
+	}
+	o.badElements(sk, e, s, shown, c)
+}
+
+// countBefore is how many writes of the key are in the past of e: O(k·log n).
+func (o *order) countBefore(key, e int32) int {
+	n := 0
+	for _, r := range o.keys.of(key) {
+		n += o.keys.upTo(r, o.past(e, r.slot))
+	}
+	return n
+}
+
+// badElements looks at every element of the set: O(elements).
+func (o *order) badElements(sk *setKey, e, s int32, list []int64, c *causal) {
+	shown := make([]bool, len(sk.elems))
+	for _, v := range list {
+		shown[sk.at[v]] = true
+	}
 	for i := range sk.elems {
-		if b, bad := o.badElement(sk, int32(i), e, s, shown[int32(i)]); bad {
+		if b, bad := o.badElement(sk, int32(i), e, s, shown[i]); bad {
 			c.bad = append(c.bad, b)
 			return
 		}

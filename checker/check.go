@@ -20,8 +20,8 @@ type Options struct {
 }
 
 // Check decides every property of a history and combines the claims into one
-// verdict. It is deterministic but for Seed's neighbours Repeat and HistorySHA,
-// which the caller fills in. A property whose check fails becomes unknown and
+// verdict. The same history gives the same results; Repeat and HistorySHA are the
+// caller's to fill in. A property whose check fails becomes unknown and
 // leaves the others alone; a context that ends makes those unknown that were
 // not decided yet.
 func Check(ctx context.Context, h *history.History, opt Options) *Results {
@@ -61,16 +61,12 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 
 // decide runs one property's check.
 func decide(ctx context.Context, ix *index, p Property) *Decided {
-	d := &Decided{}
+	d := &Decided{Title: p.Title}
 	if why := cannotDecide(ix.h, p); why != "" {
 		d.Result = Result{Verdict: NotDecided, Reason: why}
 		return d
 	}
 	d.Decided = true
-	if ix.flaw != "" {
-		d.Result = Result{Verdict: Unknown, Reason: ix.flaw}
-		return d
-	}
 	if err := guard(func() { d.Result = p.Check(ctx, ix.h) }); err != nil {
 		d.Result = Result{Verdict: Unknown, Reason: firstLine(err.Error())}
 	}

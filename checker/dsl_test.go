@@ -43,10 +43,16 @@ func parse(t testing.TB, hd history.Header, text string) *history.History {
 			t.Fatalf("%s: %v", line, err)
 		}
 	}
+	if p.staged {
+		if err := p.b.Event(history.Event{Index: p.next(), T: p.now, Type: history.StageEvent, Stage: history.StageEnd}); err != nil {
+			t.Fatalf("the end: %v", err)
+		}
+	}
 	return p.b.History()
 }
 
 type parser struct {
+	staged bool
 	b      *history.Builder
 	i      int
 	now    time.Duration
@@ -75,6 +81,7 @@ func (p *parser) line(line string) error {
 		o := p.open[s]
 		return p.b.Complete(p.next(), p.now, s, o.outcome, o.steps, o.meta)
 	case "end":
+		p.staged = true
 		for _, st := range []string{history.StageHeal, history.StageHealed, history.StageClosed} {
 			if err := p.b.Event(history.Event{Index: p.next(), T: p.now, Type: history.StageEvent, Stage: st}); err != nil {
 				return err
@@ -216,8 +223,14 @@ func step(f []string) (history.Step, error) {
 	return st, nil
 }
 
+// failer is what *testing.T and *rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // check decides one property of a history on its own.
-func check(t testing.TB, name string, h *history.History) Result {
+func check(t failer, name string, h *history.History) Result {
 	t.Helper()
 	p, ok := Lookup(name)
 	if !ok {

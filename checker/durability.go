@@ -96,7 +96,7 @@ func (ix *index) lostFinding(l loss) Finding {
 	if l.beaten >= 0 {
 		winner := ix.written(l.beaten, l.key)
 		hops = o.path(l.beaten, l.w)
-		end = fmt.Sprintf("what is there is %s, which was %s. %s", winner, ix.acked(l.beaten), upper(o.older(winner, loser, l.beaten, l.w, hops)))
+		end = fmt.Sprintf("what is there is %s, which was %s. %s", winner, ix.acked(l.beaten), upper(o.older(winner, loser, hops)))
 	}
 	seen := fmt.Sprintf("No other leader ever showed it to a client before %s lost it", ix.nodeName(ix.op(l.w)))
 	if l.seenAt >= 0 {

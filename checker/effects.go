@@ -18,6 +18,7 @@ func (ix *index) ends(key int32) (reads []int32, ok bool) {
 // lost the element, though no remove explains it, and acknowledged removes that
 // no leader knows of.
 func (ix *index) lostElements(r *Result) {
+	effects := ix.effects()
 	for _, key := range ix.writtenKeys() {
 		if ix.kind[key]&(set|list) == 0 {
 			continue
@@ -33,18 +34,20 @@ func (ix *index) lostElements(r *Result) {
 				at[i][v] = true
 			}
 		}
-		for _, s := range ix.effects(key) {
+		for _, s := range effects[key] {
 			ix.judgeEffect(r, s, at, reads[0])
 		}
 	}
 }
 
-// effects are the acknowledged steps that put elements into a key or take them out.
-func (ix *index) effects(key int32) []int32 {
-	var steps []int32
+// effects are, by key, the acknowledged steps that put elements into sets and
+// lists or take them out.
+func (ix *index) effects() map[int32][]int32 {
+	steps := map[int32][]int32{}
 	for s := range ix.h.NSteps() {
-		if int32(ix.h.StepKey(s)) == key && ix.h.StepF(s).IsWrite() && ix.h.Outcome(ix.opOfStep(int32(s))) == history.OK {
-			steps = append(steps, int32(s))
+		if kindOf(ix.h.StepF(s))&(set|list) != 0 && ix.h.Outcome(ix.opOfStep(int32(s))) == history.OK {
+			key := int32(ix.h.StepKey(s))
+			steps[key] = append(steps[key], int32(s))
 		}
 	}
 	return steps

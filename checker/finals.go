@@ -14,7 +14,6 @@ type finals struct {
 	nodes                 []int             // the leaders that should have been read
 	read                  map[int32][]int32 // key → by position in nodes: the step of the last final read, or -1
 	reads                 int
-	staged                bool // the history knows stages: it comes from a run
 	healed, closed, quiet *history.Event
 }
 
@@ -26,7 +25,6 @@ func readFinals(ix *index) finals {
 		if ev.Type != history.StageEvent {
 			continue
 		}
-		f.staged = true
 		switch ev.Stage {
 		case history.StageHealed:
 			f.healed = ev
@@ -91,14 +89,6 @@ func (f *finals) cannot() string {
 		return strings.TrimSuffix("replication was still moving at the deadline: "+f.quiet.Why, ": ")
 	}
 	return ""
-}
-
-// notRecorded says why the format of this history cannot tell a final state, or "".
-func (f *finals) notRecorded() string {
-	if f.staged || f.reads > 0 {
-		return ""
-	}
-	return "this history records no stages and no final reads of each leader"
 }
 
 // rest is what is known of replication at the end, in words.

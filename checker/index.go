@@ -2,7 +2,6 @@ package checker
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -17,8 +16,7 @@ import (
 // operation; else it is a step, because half of an operation may then be seen
 // without the other half.
 type index struct {
-	h    *history.History
-	flaw string // why no property can be decided on this record, or ""
+	h *history.History
 
 	byStep bool
 	n      int     // events
@@ -39,6 +37,8 @@ type index struct {
 	coOnce, plusOnce, fatesOnce sync.Once
 	coOrder, plusOrder          *order
 	fateList                    *fates
+	walkLock                    sync.Mutex
+	walked                      *bySession
 }
 
 // What a read step returned, when it is not the step of a write.
@@ -105,6 +105,7 @@ func newIndex(h *history.History) *index {
 	ix.whoServed()
 	ix.whatIsWritten()
 	ix.whatIsRead()
+	ix.plainSets()
 	ix.clocks = clockOffsets(h)
 	ix.end = readFinals(ix)
 	return ix
@@ -219,12 +220,7 @@ func (ix *index) whatIsWritten() {
 			if !ok {
 				continue
 			}
-			if v == 0 && ix.flaw == "" {
-				ix.flaw = fmt.Sprintf("operation #%d writes 0, which stands for the initial state, so its reads cannot be told from reads of nothing", h.Index(k))
-			}
-			if first, again := ix.values.put(key, v, int32(s)); again && h.StepF(s) != history.Add && ix.flaw == "" {
-				ix.flaw = fmt.Sprintf("%s=%d is written by #%d and again by #%d: a value must name its write", h.Keys()[key], v, h.Index(ix.opOfStep(first)), h.Index(k))
-			}
+			ix.values.put(key, v, int32(s))
 		}
 	}
 }
@@ -301,11 +297,6 @@ func (ix *index) eachSource(s int, f func(w int32)) {
 			f(w)
 		}
 	}
-}
-
-// returned says whether step s is a read whose answer is known: what checkers judge.
-func (ix *index) returned(k, s int) bool {
-	return ix.h.Outcome(k) == history.OK && ix.h.StepF(s) == history.Read
 }
 
 // certain says that an event took effect: acknowledged, or read.

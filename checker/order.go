@@ -369,7 +369,7 @@ func (o *order) extend(row int32, change func([]int32)) int32 {
 func (o *order) grow(row []int32, width int) []int32 {
 	width = max(width, len(row))
 	if len(o.arena) < width {
-		o.arena = make([]int32, max(width, 1<<16))
+		o.arena = make([]int32, max(width, min(1<<16, o.spent+256)))
 	}
 	wide := o.arena[:width:width]
 	o.arena = o.arena[width:]

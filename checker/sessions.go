@@ -59,7 +59,7 @@ func checkSessions(ctx context.Context, ix *index, property string) Result {
 	if o.flaw != "" {
 		return Result{Verdict: Unknown, Reason: o.flaw}
 	}
-	both, err := o.sessionGuarantees(ctx)
+	both, err := ix.guarantees(ctx)
 	if err != nil {
 		return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
 	}
@@ -84,6 +84,20 @@ func checkSessions(ctx context.Context, ix *index, property string) Result {
 		r.Reason = fmt.Sprintf("no read went back to before %s (%s)", what, plural(r.Chances, "chance", "chances"))
 	}
 	return r
+}
+
+// guarantees are both, worked out once; a walk that was stopped is not kept.
+func (ix *index) guarantees(ctx context.Context) (bySession, error) {
+	ix.walkLock.Lock()
+	defer ix.walkLock.Unlock()
+	if ix.walked != nil {
+		return *ix.walked, nil
+	}
+	both, err := ix.co().sessionGuarantees(ctx)
+	if err == nil {
+		ix.walked = &both
+	}
+	return both, err
 }
 
 // sessionGuarantees walks every session at every node once.

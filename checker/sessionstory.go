@@ -26,7 +26,7 @@ func (ix *index) sessionStory(property string, o *order, b sessionFinding) Findi
 	if src := ix.src[b.step]; src >= 0 && b.than != e {
 		g := ix.eventOf(src)
 		first := o.path(g, b.than)
-		story += " " + upper(o.older(ix.assigned(src), newer, g, b.than, first))
+		story += " " + upper(o.older(ix.assigned(src), newer, first))
 		hops = append(first, hops...)
 	} else if src < 0 {
 		story += " That is the state from before every write of it."

@@ -6,9 +6,9 @@ import (
 
 // setKey is what is done to the elements of one set.
 type setKey struct {
-	elems   []element
-	at      map[int64]int32 // element → position in elems
-	removes int             // removes of any element
+	elems []element
+	at    map[int64]int32 // element → position in elems
+	plain bool            // every element is added once, in an event of its own, and none is removed
 }
 
 // element is one element of a set: the steps that may have added or removed it.
@@ -41,7 +41,6 @@ func (sk *setKey) step(s int32, h *history.History) {
 		sk.elems[i].adds = append(sk.elems[i].adds, s)
 	} else {
 		sk.elems[i].removes = append(sk.elems[i].removes, s)
-		sk.removes++
 	}
 }
 
@@ -86,4 +85,20 @@ func (o *order) excusesPresence(adds []int32, remove int32) bool {
 		}
 	}
 	return false
+}
+
+// plainSets notes the sets of which counting elements is enough to see that none
+// is missing.
+func (ix *index) plainSets() {
+	for _, sk := range ix.sets {
+		sk.plain = true
+		last := int32(-1)
+		for _, el := range sk.elems {
+			if len(el.adds) != 1 || len(el.removes) > 0 || ix.eventOf(el.adds[0]) == last {
+				sk.plain = false
+				break
+			}
+			last = ix.eventOf(el.adds[0])
+		}
+	}
 }

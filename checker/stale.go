@@ -195,13 +195,20 @@ func (ix *index) clockWords(winner, loser int32) string {
 	na, nb := ix.nodeName(a), ix.nodeName(b)
 	offA, okA := ix.clock(na, ix.when(a))
 	offB, okB := ix.clock(nb, ix.when(b))
+	d, stamped := ix.skew(a, b)
+	if stamped && okA && okB && (offA-offB-d).Abs() > 100*time.Millisecond {
+		okA = false // the clocks moved between the measurements and the writes
+	}
 	if okA && okB && na == nb {
 		return fmt.Sprintf("%s's clock was %s at the older write and %s at the newer one.", na, off(offA), off(offB))
 	}
 	if okA && okB {
 		return upper(ahead(na, nb, offA-offB)) + " when they were written."
 	}
-	if d, ok := ix.skew(a, b); ok && na != nb {
+	switch {
+	case stamped && na == nb:
+		return fmt.Sprintf("By their stamps, %s's clock went back by %s in between.", na, seconds(d.Abs()))
+	case stamped:
 		return "By their stamps, " + ahead(na, nb, d) + "."
 	}
 	return "No clock was measured, and the writes carry no stamps."

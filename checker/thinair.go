@@ -66,7 +66,7 @@ func (ix *index) judgeOrigin(r *Result, k int, s int32) {
 			r.add(func() Finding { return ix.thinAirFinding(k, s, v) })
 		case ix.h.Outcome(ix.opOfStep(w)) == history.Fail && !ix.otherAdd(key, v):
 			r.count("phantom", 1)
-			r.add(func() Finding { return ix.phantomFinding(k, s, w) })
+			r.add(func() Finding { return ix.phantomFinding(k, w) })
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (ix *index) thinAirFinding(k int, s int32, v int64) Finding {
 	return ix.finding("no-thin-air", "thin air", story, ops, nil)
 }
 
-func (ix *index) phantomFinding(k int, s, w int32) Finding {
+func (ix *index) phantomFinding(k int, w int32) Finding {
 	fail := ix.opOfStep(w)
 	why := ix.h.Meta(fail).Error
 	if why != "" {

@@ -17,24 +17,24 @@ type keyed struct {
 
 func newValues(writes int, greatest int64) values {
 	vs := values{more: map[keyed]int32{}, again: map[keyed]bool{}}
-	if size := min(greatest+1, int64(4*writes)+1024); size > 0 {
+	if size := min(greatest+1, int64(4*writes)+64); size > 0 {
 		vs.table, vs.keyOf = make([]int32, size), make([]int32, size)
 	}
 	return vs
 }
 
-// put remembers that step writes v to key; again says that first already did.
-func (vs *values) put(key int32, v int64, step int32) (first int32, again bool) {
-	if first, ok := vs.get(key, v); ok {
+// put remembers that step writes v to key. Only an element of a set is ever
+// added a second time: package history refuses other numbers that come twice.
+func (vs *values) put(key int32, v int64, step int32) {
+	if _, ok := vs.get(key, v); ok {
 		vs.again[keyed{key, v}] = true
-		return first, true
+		return
 	}
 	if v >= 0 && v < int64(len(vs.table)) && vs.table[v] == 0 {
 		vs.table[v], vs.keyOf[v] = step+1, key
 	} else {
 		vs.more[keyed{key, v}] = step
 	}
-	return 0, false
 }
 
 func (vs *values) get(key int32, v int64) (step int32, ok bool) {

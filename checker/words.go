@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -97,8 +96,8 @@ func (ix *index) when(k int) time.Duration {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
 
-// older says in a sentence how it is known that a was before b.
-func (o *order) older(aName, bName string, a, b int32, hops []hop) string {
+// older says in a sentence how it is known that one write was before another.
+func (o *order) older(aName, bName string, hops []hop) string {
 	edges := o.edges(hops)
 	if len(edges) == 0 {
 		return fmt.Sprintf("%s is the older one: both are steps of one operation, in this order.", aName)
@@ -117,19 +116,20 @@ func (o *order) older(aName, bName string, a, b int32, hops []hop) string {
 // finding completes a finding: its identifier is made from what it shows, so it
 // stays the same however the history is read.
 func (ix *index) finding(property, label, story string, ops []int, edges []Edge) Finding {
-	sum := sha256.New()
-	fmt.Fprintln(sum, property, label)
+	var shown strings.Builder
+	fmt.Fprintln(&shown, property, label)
 	var indexes []int
 	for _, k := range ops {
 		if i := ix.h.Index(k); !slices.Contains(indexes, i) {
 			indexes = append(indexes, i)
-			ix.digest(sum, k)
+			ix.digest(&shown, k)
 		}
 	}
-	return Finding{ID: hex.EncodeToString(sum.Sum(nil))[:12], Label: label, Story: story, Ops: indexes, Edges: edges}
+	sum := sha256.Sum256([]byte(shown.String()))
+	return Finding{ID: hex.EncodeToString(sum[:6]), Label: label, Story: story, Ops: indexes, Edges: edges}
 }
 
-func (ix *index) digest(w io.Writer, k int) {
+func (ix *index) digest(w *strings.Builder, k int) {
 	op := ix.h.Op(k)
 	fmt.Fprintln(w, op.Index, op.Session, op.Node, op.Outcome)
 	for _, s := range op.Steps {
