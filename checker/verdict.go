@@ -65,7 +65,7 @@ func combine(res *Results, h *history.History) {
 	for _, more := range []struct {
 		word  string
 		names []string
-	}{{"violated but excused", t.excused}, {"observed, not claimed", t.observed}, {"claimed but not decided", t.undecided}} {
+	}{{"violated but excused", t.excused}, {"but violated without being claimed", t.observed}, {"claimed but not decided", t.undecided}} {
 		if len(more.names) > 0 {
 			res.Why += "; " + more.word + ": " + strings.Join(more.names, ", ")
 		}

@@ -1,0 +1,30 @@
+// Package gotest shows mlcheck inside go test: the Test is a value, the
+// verdict is an assertion, and the run folder stays where the failure says.
+package gotest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/mlcheck/mlcheck"
+	"github.com/mlcheck/mlcheck/checker"
+)
+
+func TestHybridClocksSurviveSkew(t *testing.T) {
+	out, err := mlcheck.Run(context.Background(), mlcheck.Test{
+		Target:   "reference",
+		Options:  map[string]string{"policy": "lww-hlc"},
+		Workload: "register",
+		Nemesis:  []string{"partition", "clock"},
+		Time:     10 * time.Second,
+		Claims:   []string{"convergence", "no-stale-wins"},
+		Seed:     1,
+	}, mlcheck.Options{Store: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Results.Verdict != checker.Holds {
+		t.Errorf("%s: %s\nreport: %s/report.html\nagain:  %s", out.Results.Verdict, out.Results.Why, out.Dir, out.Results.Repeat)
+	}
+}
