@@ -78,6 +78,7 @@ type runner struct {
 	rec      *history.Recorder
 	value    atomic.Int64 // the last number that was written
 	recorded bool         // the history holds something
+	stop     func()       // ends the work early: the run cannot go on
 	kept     string
 }
 
@@ -123,7 +124,8 @@ func (r *runner) record(ctx context.Context) (err error) {
 }
 
 func (r *runner) seal() error {
-	if err := r.rec.Close(); err != nil {
+	known := r.rec.Err() != nil // and told already
+	if err := r.rec.Close(); err != nil && !known {
 		return fmt.Errorf("the history could not be sealed: %w", err)
 	}
 	return nil
@@ -178,6 +180,9 @@ func (r *runner) stage(name, state, why string) {
 // work runs the sessions and the nemesis side by side.
 func (r *runner) work(ctx context.Context) error {
 	r.stage(history.StageWork, "", "")
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r.stop = stop
 	var tasks []world.Task
 	for id := range r.Sessions {
 		s := newSession(r, id)

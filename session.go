@@ -38,7 +38,11 @@ func (s *session) name() string { return fmt.Sprintf("session %d", s.id) }
 // run asks what the generator says until it is done, or the run ends.
 func (s *session) run(ctx context.Context) error {
 	defer s.disconnect()
-	for s.rec.Err() == nil {
+	for {
+		if s.rec.Err() != nil {
+			s.stop() // what nobody records need not be done
+			return nil
+		}
 		req, at, ok := s.gen.Next(s.cluster.Now(), s.rand)
 		if !ok {
 			return nil
@@ -59,7 +63,6 @@ func (s *session) run(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (s *session) disconnect() {

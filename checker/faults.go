@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -86,7 +87,8 @@ func faultState(ix *index, f *FaultReport, phases map[string]history.Event, drop
 	return effective
 }
 
-// wroteUnder says whether a node acknowledged any write while its clock was off.
+// wroteUnder says whether a node acknowledged any write while its clock was off:
+// from the moment it was set, since a drift can be proved only once it has grown.
 func (ix *index) wroteUnder(f *FaultReport, phases map[string]history.Event) bool {
 	offsets := phases[history.Planned].Offsets
 	if len(offsets) == 0 {
@@ -94,7 +96,7 @@ func (ix *index) wroteUnder(f *FaultReport, phases map[string]history.Event) boo
 	}
 	for k := range ix.h.Len() {
 		_, skewed := offsets[ix.nodeName(k)]
-		if ix.h.Outcome(k) == history.OK && (skewed || len(offsets) == 0) && f.inForce(ix.when(k)) && ix.writes(k) {
+		if ix.h.Outcome(k) == history.OK && (skewed || len(offsets) == 0) && f.until(ix.when(k)) && int64(ix.when(k)) >= f.Planned && ix.writes(k) {
 			return true
 		}
 	}
@@ -103,11 +105,16 @@ func (ix *index) wroteUnder(f *FaultReport, phases map[string]history.Event) boo
 
 // inForce says whether the fault was measured to be there at t.
 func (f *FaultReport) inForce(t time.Duration) bool {
+	return f.Effective >= 0 && int64(t) >= f.Effective && f.until(t)
+}
+
+// until says whether t is before the fault's end.
+func (f *FaultReport) until(t time.Duration) bool {
 	end := f.Healing
 	if f.Healed >= 0 {
 		end = f.Healed
 	}
-	return f.Effective >= 0 && int64(t) >= f.Effective && (end < 0 || int64(t) <= end)
+	return end < 0 || int64(t) <= end
 }
 
 // writes says whether operation k changes anything.
@@ -127,24 +134,17 @@ func whatFault(ix *index, phases map[string]history.Event) string {
 	if !ok {
 		ev = phases[history.Effective]
 	}
-	var parts []string
-	for _, l := range ev.Links {
-		parts = append(parts, l.From+" → "+l.To)
-	}
+	parts := cuts(ev.Links)
 	if len(parts) > 0 {
 		return joined(parts) + " cut"
 	}
 	for _, n := range ix.h.Nodes() {
 		if d, ok := ev.Offsets[n]; ok {
-			parts = append(parts, fmt.Sprintf("%s's clock %+.3g s", n, time.Duration(d).Seconds()))
+			parts = append(parts, n+"'s clock"+offBy(time.Duration(d), ev.PPM))
 		}
 	}
 	if len(parts) > 0 {
-		word := joined(parts)
-		if ev.PPM != 0 {
-			word += fmt.Sprintf(", drifting by %+d ppm", ev.PPM)
-		}
-		return word
+		return joined(parts)
 	}
 	word := ev.Kind
 	if len(ev.Nodes) > 0 {
@@ -152,6 +152,33 @@ func whatFault(ix *index, phases map[string]history.Event) string {
 	}
 	if ev.PPM != 0 {
 		word += fmt.Sprintf(", %+d ppm", ev.PPM)
+	}
+	return word
+}
+
+// cuts names what was cut: a link both ways, or one way of it.
+func cuts(links []history.Link) []string {
+	var parts []string
+	for i, l := range links {
+		back := history.Link{From: l.To, To: l.From}
+		switch {
+		case slices.Contains(links[:i], back):
+		case slices.Contains(links, back):
+			parts = append(parts, l.From+" ↮ "+l.To)
+		default:
+			parts = append(parts, l.From+" ↛ "+l.To)
+		}
+	}
+	return parts
+}
+
+func offBy(d time.Duration, ppm int64) string {
+	word := ""
+	if d != 0 || ppm == 0 {
+		word = fmt.Sprintf(" %+.3g s", d.Seconds())
+	}
+	if ppm != 0 {
+		word += fmt.Sprintf(" drifting %+.3g ms/s", float64(ppm)/1000)
 	}
 	return word
 }

@@ -1,8 +1,10 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -50,7 +52,8 @@ func checkStaleWins(ix *index) Result {
 			r.Findings = append(r.Findings, ix.staleFinding("no-stale-wins", l))
 		}
 	}
-	r.Findings = smallest(r.Findings)
+	ix.acrossFirst(r.Findings)
+	r.Findings = r.Findings[:min(len(r.Findings), maxFindings)]
 	switch {
 	case r.Violations > 0:
 		r.Verdict = Violated
@@ -64,6 +67,26 @@ func checkStaleWins(ix *index) Result {
 		r.Reason = fmt.Sprintf("no write lost to one that it was made after (%s)", plural(r.Chances, "chance", "chances"))
 	}
 	return r
+}
+
+// acrossFirst puts findings between two leaders before those at one, and then
+// the smaller first: what a second leader did is what people look for.
+func (ix *index) acrossFirst(fs []Finding) {
+	alone := func(f Finding) int {
+		var at []int
+		for _, i := range f.Ops {
+			if k, ok := ix.h.Pos(i); ok && ix.writes(k) && !slices.Contains(at, ix.node(k)) {
+				at = append(at, ix.node(k))
+			}
+		}
+		if len(at) > 1 {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return cmp.Or(alone(a)-alone(b), len(a.Ops)-len(b.Ops))
+	})
 }
 
 // noFates says why no fate can be told, or "".
@@ -133,8 +156,8 @@ func (ix *index) staleFinding(property string, l loss) Finding {
 	if l.cause == either {
 		label = "stale win or lost"
 	}
-	story := fmt.Sprintf("%s was %s, yet every leader ends with %s, which was %s. %s %s",
-		upper(loser), ix.acked(l.w), winner, ix.acked(l.beaten), upper(o.older(winner, loser, hops)), ix.clockWords(l.beaten, l.w))
+	story := fmt.Sprintf("%s, acknowledged by %s, is lost: every leader ends with %s, acknowledged by %s%s. %s",
+		upper(loser), ix.where(l.w), winner, ix.where(l.beaten), ix.knewOf(hops, l.w), ix.clockWords(l.beaten, l.w))
 	ops := append(ix.opsOf(hops), ix.op(l.beaten), ix.op(l.w), ix.opOfStep(l.final))
 	edges := append(o.edges(hops), Edge{
 		From: ix.h.Index(ix.op(l.beaten)), To: ix.h.Index(ix.opOfStep(l.final)), Kind: "wr",
@@ -143,36 +166,52 @@ func (ix *index) staleFinding(property string, l loss) Finding {
 	return ix.finding(property, label, story, ops, edges)
 }
 
-// clockWords says what is known of the clocks of the two leaders: the last
-// measurement before each wrote, and what the stamps of the writes say.
+// where says who answered an operation, and when.
+func (ix *index) where(e int32) string {
+	k := ix.op(e)
+	return fmt.Sprintf("%s at %s (#%d)", ix.nodeName(k), seconds(ix.when(k)), ix.h.Index(k))
+}
+
+// knewOf says in a clause how the writer of the newer write knew of the older
+// one; the edges have it step by step.
+func (ix *index) knewOf(hops []hop, newer int32) string {
+	switch {
+	case len(hops) == 0:
+		return ", an earlier step of the same operation"
+	case len(hops) == 1 && hops[0].kind == "wr":
+		return ", though that is the one it had read"
+	case len(hops) == 1:
+		return ", an earlier write of the same session"
+	case len(hops) == 2 && hops[0].kind == "wr" && hops[1].kind == "so":
+		return fmt.Sprintf(", though %s had read that one before (#%d)", ix.who(ix.op(newer)), ix.h.Index(ix.op(hops[0].to)))
+	}
+	return fmt.Sprintf(", though that one was made before it, as %d steps of reading and writing show", len(hops))
+}
+
+// clockWords says by how much the clocks were off: by the last measurement
+// before each write, or else by what the stamps of the writes say.
 func (ix *index) clockWords(winner, loser int32) string {
 	a, b := ix.op(winner), ix.op(loser)
 	na, nb := ix.nodeName(a), ix.nodeName(b)
-	word := ""
 	offA, okA := ix.clock(na, ix.when(a))
 	offB, okB := ix.clock(nb, ix.when(b))
+	d, stamped := ix.skew(a, b)
+	if stamped && okA && okB && (offA-offB-d).Abs() > 100*time.Millisecond {
+		okA = false // the clocks moved between the measurements and the writes
+	}
+	if okA && okB && na == nb {
+		return fmt.Sprintf("%s's clock was %s at the older write and %s at the newer one.", na, off(offA), off(offB))
+	}
+	if okA && okB {
+		return upper(ahead(na, nb, offA-offB)) + " when they were written."
+	}
 	switch {
-	case okA && okB && na != nb:
-		word = fmt.Sprintf("When they were written, the clock of %s was %s and that of %s %s (measured): %s. ", na, off(offA), nb, off(offB), ahead(na, nb, offA-offB))
-	case okA && okB:
-		word = fmt.Sprintf("The clock of %s was %s at the older write and %s at the newer one (measured). ", na, off(offA), off(offB))
+	case stamped && na == nb:
+		return fmt.Sprintf("By their stamps, %s's clock went back by %s in between.", na, seconds(d.Abs()))
+	case stamped:
+		return "By their stamps, " + ahead(na, nb, d) + "."
 	}
-	if st, ok := stampOf(ix.h, a); ok {
-		if su, ok := stampOf(ix.h, b); ok {
-			word += fmt.Sprintf("The older write carries the stamp %s, the newer one %s", ix.h.Meta(a).Stamp, ix.h.Meta(b).Stamp)
-			if st.compare(su) > 0 {
-				word += ", so the stamps put them the wrong way round"
-			}
-			if d, ok := ix.skew(a, b); ok && na != nb {
-				word += fmt.Sprintf("; by these stamps, %s", ahead(na, nb, d))
-			}
-			word += "."
-		}
-	}
-	if word == "" {
-		return "No clock was measured and the writes carry no stamps."
-	}
-	return word
+	return "No clock was measured, and the writes carry no stamps."
 }
 
 func off(d time.Duration) string {
@@ -189,7 +228,7 @@ func ahead(a, b string, d time.Duration) string {
 	if d < 0 {
 		a, b, d = b, a, -d
 	}
-	return fmt.Sprintf("%s was %s ahead of %s", a, seconds(d), b)
+	return fmt.Sprintf("%s's clock was %s ahead of %s's", a, seconds(d), b)
 }
 
 func upper(s string) string {

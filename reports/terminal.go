@@ -187,12 +187,12 @@ func (t *terminal) findings() {
 		}
 		t.heading(fmt.Sprintf("%s: %s%s", visible(p.Name), plural(max(p.Violations, len(p.Findings)), "violation"), observation(p)))
 		for i, f := range p.Findings {
-			if i == storiesPerProperty {
+			if i == told(p) {
 				break
 			}
 			t.text("  "+t.paint(verdictColor(p.verdict()), "•")+" ", 4, visible(f.Label)+" ["+visible(f.ID)+"]: "+visible(f.Story))
 		}
-		if n := untold(p, storiesPerProperty); n > 0 {
+		if n := untold(p, told(p)); n > 0 {
 			t.line("    %s", t.paint(faint, fmt.Sprintf("and %s more, see the report", count(n))))
 		}
 	}
@@ -333,4 +333,13 @@ func isUnit(w string) bool {
 		return true
 	}
 	return false
+}
+
+// told is how many findings of a property the terminal tells: one of what
+// is only observed, so that it does not bury what is claimed.
+func told(p property) int {
+	if p.Claimed {
+		return storiesPerProperty
+	}
+	return 1
 }
