@@ -24,7 +24,7 @@ func causalApplies(h *history.History) string {
 	if p := h.Header.Policy; notByCausality(p) {
 		return fmt.Sprintf("policy %s does not let the later write win, which these patterns assume", p)
 	}
-	for s := range h.NSteps() {
+	for s := range stepCount(h) {
 		if f := h.StepF(s); kindOf(f) == register || kindOf(f) == set {
 			return ""
 		}
@@ -216,10 +216,9 @@ func (o *order) deleteExplains(key, e int32) bool {
 	for i := len(ds) - 1; i >= 0; i-- {
 		d := o.ix.eventOf(ds[i])
 		switch {
-		case d == e:
+		case d == e, o.before(e, d): // it came after the read
 		case !o.ix.certain(d):
 			return true
-		case o.before(e, d):
 		case !o.before(d, e) || o.overwritten(key, d, e) < 0:
 			return true
 		}

@@ -8,14 +8,18 @@ func (o *order) badSetRead(key, e, s int32, c *causal) {
 	sk := ix.sets[key]
 	shown := asList(ix.h.StepValue(int(s)))
 	known := 0 // elements shown whose add is in the reader's past
+	seen := make([]uint64, len(sk.elems)/64+1)
 	for _, v := range shown {
 		i, added := sk.at[v]
 		if !added || len(ix.mayHaveHappened(sk.elems[i].adds)) == 0 {
 			c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
 			return
 		}
-		if o.before(ix.eventOf(sk.elems[i].adds[0]), e) {
-			known++
+		if bit := uint64(1) << (i % 64); seen[i/64]&bit == 0 {
+			seen[i/64] |= bit
+			if o.before(ix.eventOf(sk.elems[i].adds[0]), e) {
+				known++
+			}
 		}
 	}
 	if !ix.h.Final(ix.op(e)) && o.chance(key, e) {

@@ -288,3 +288,28 @@ func TestFindingsAreBoundedAndCountsExact(t *testing.T) {
 		t.Errorf("%d different identifiers", len(ids))
 	}
 }
+
+func TestAHistoryThatBreaksOffWithinAnOperationIsJudgedUpToThere(t *testing.T) {
+	b := history.NewBuilder(history.Header{Nodes: []string{"n1", "n2"}})
+	w := []history.Step{{F: history.Write, Key: "x", Value: history.Int(1)}}
+	r := []history.Step{{F: history.Read, Key: "x", Value: history.Int(1)}}
+	for i, steps := range [][]history.Step{w, r} {
+		if err := b.Invoke(2*i+1, 0, 1, "n1", steps, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Complete(2*i+2, 0, 1, history.OK, steps, history.Meta{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := []history.Step{{F: history.Read, Key: "x"}, w[0]}
+	if err := b.Invoke(5, 0, 1, "n1", again, false); err == nil {
+		t.Fatal("a value was written twice without an error")
+	}
+	h := b.History()
+	h.Damage = "x=1 is written twice"
+	for name, want := range map[string]Verdict{"no-thin-air": Unknown, "cc": Unknown, "no-duplicates": NotDecided} {
+		if d := Check(context.Background(), h, Options{}).Properties[name]; d.Verdict != want || strings.Contains(d.Reason, "failed") {
+			t.Errorf("%s: %s, %s", name, d.Verdict, d.Reason)
+		}
+	}
+}

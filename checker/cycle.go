@@ -81,7 +81,7 @@ func (o *order) edgeKind(g, e int32) string {
 // cycle of one event, which no slot ever waits for.
 func (o *order) forwardReads() []int32 {
 	var found []int32
-	if o.ix.byStep || o.ix.n == o.ix.h.NSteps() {
+	if o.ix.byStep || o.ix.single {
 		return nil
 	}
 	for e := range int32(o.ix.n) {

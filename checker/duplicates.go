@@ -14,7 +14,7 @@ func noDuplicates() Property {
 		Title:  "No operation takes effect twice.",
 		Source: "Kleppmann, DDIA ch. 11 (exactly-once); Jepsen (duplicates in sets and lists)",
 		Applies: func(h *history.History) string {
-			for s := range h.NSteps() {
+			for s := range stepCount(h) {
 				if kindOf(h.StepF(s))&(set|list|counter) != 0 {
 					return ""
 				}

@@ -44,7 +44,7 @@ func (ix *index) lostElements(r *Result) {
 // lists or take them out.
 func (ix *index) effects() map[int32][]int32 {
 	steps := map[int32][]int32{}
-	for s := range ix.h.NSteps() {
+	for s := range stepCount(ix.h) {
 		if kindOf(ix.h.StepF(s))&(set|list) != 0 && ix.h.Outcome(ix.opOfStep(int32(s))) == history.OK {
 			key := int32(ix.h.StepKey(s))
 			steps[key] = append(steps[key], int32(s))
@@ -113,7 +113,7 @@ type interval struct{ low, high int64 }
 // those that may have happened widen the interval.
 func (ix *index) intervals() map[int32]interval {
 	m := map[int32]interval{}
-	for s := range ix.h.NSteps() {
+	for s := range stepCount(ix.h) {
 		key := int32(ix.h.StepKey(s))
 		n, _ := ix.h.StepInt(s)
 		if ix.h.StepF(s) != history.Inc || ix.kind[key] != counter {

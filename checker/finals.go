@@ -17,6 +17,10 @@ type finals struct {
 	healed, closed, quiet *history.Event
 }
 
+// final says whether operation k is a final read, which is in no session order.
+// One that is marked as final and writes all the same is an operation like others.
+func (ix *index) final(k int) bool { return ix.h.Final(k) && !ix.writes(k) }
+
 func readFinals(ix *index) finals {
 	h := ix.h
 	f := finals{read: map[int32][]int32{}}

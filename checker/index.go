@@ -18,6 +18,7 @@ import (
 type index struct {
 	h *history.History
 
+	single bool // every operation has exactly one step
 	byStep bool
 	n      int     // events
 	opOf   []int32 // byStep: the operation of a step
@@ -47,6 +48,7 @@ const (
 	srcInitial = -2 // the initial state: nobody ever deletes this key
 	srcNothing = -3 // nothing: the initial state or one of several deletes
 	srcThinAir = -4 // a value that nobody wrote
+	srcList    = -5 // a set, a list or siblings: each element names its write
 )
 
 // kind says what a key is, by what is done to it.
@@ -89,12 +91,31 @@ func indexFor(ctx context.Context, h *history.History) *index {
 	return newIndex(h)
 }
 
+// stepCount is how many steps belong to operations. A history that was cut off
+// within an operation may have more.
+func stepCount(h *history.History) int {
+	if h.Len() == 0 {
+		return 0
+	}
+	_, to := h.Steps(h.Len() - 1)
+	return to
+}
+
+func singleSteps(h *history.History) bool {
+	for k := range h.Len() {
+		if from, to := h.Steps(k); to-from != 1 {
+			return false
+		}
+	}
+	return true
+}
+
 // newIndex reads the whole history twice: O(n) plus the elements of its lists.
 func newIndex(h *history.History) *index {
-	ix := &index{h: h, n: h.Len(), deletes: map[int32][]int32{}, sets: map[int32]*setKey{}}
-	if h.NSteps() != h.Len() && h.Header.Granularity != "transaction" {
-		ix.byStep, ix.n = true, h.NSteps()
-		ix.opOf = make([]int32, h.NSteps())
+	ix := &index{h: h, n: h.Len(), single: singleSteps(h), deletes: map[int32][]int32{}, sets: map[int32]*setKey{}}
+	if !ix.single && h.Header.Granularity != "transaction" {
+		ix.byStep, ix.n = true, stepCount(h)
+		ix.opOf = make([]int32, stepCount(h))
 		for k := range h.Len() {
 			from, to := h.Steps(k)
 			for s := from; s < to; s++ {
@@ -138,7 +159,7 @@ func (ix *index) events(k int) (from, to int32) {
 
 // eventOf is the event of a step.
 func (ix *index) eventOf(step int32) int32 {
-	if ix.byStep || ix.n == ix.h.NSteps() {
+	if ix.byStep || ix.single {
 		return step
 	}
 	// Operations of several steps under one granularity: search, O(log n).
@@ -197,7 +218,7 @@ func (ix *index) whatIsWritten() {
 	h := ix.h
 	ix.kind = make([]kind, len(h.Keys()))
 	writes, greatest := 0, int64(0)
-	for s := range h.NSteps() {
+	for s := range stepCount(h) {
 		f := h.StepF(s)
 		ix.kind[h.StepKey(s)] |= kindOf(f)
 		if v, ok := writtenValue(h, s); ok {
@@ -242,7 +263,7 @@ func writtenValue(h *history.History, s int) (int64, bool) {
 // whatIsRead finds for every read that was answered the write that it returned.
 func (ix *index) whatIsRead() {
 	h := ix.h
-	ix.src = make([]int32, h.NSteps())
+	ix.src = make([]int32, stepCount(h))
 	ix.read = make([]bool, ix.n)
 	for k := range h.Len() {
 		from, to := h.Steps(k)
@@ -262,6 +283,9 @@ func (ix *index) whatIsRead() {
 func (ix *index) source(s int, answered bool) int32 {
 	h := ix.h
 	key := int32(h.StepKey(s))
+	if h.StepList(s) != nil {
+		return srcList
+	}
 	if ix.kind[key]&^register != 0 {
 		return srcNone
 	}
@@ -272,7 +296,7 @@ func (ix *index) source(s int, answered bool) int32 {
 			return w
 		}
 		return srcThinAir
-	case h.StepList(s) != nil || !answered:
+	case !answered:
 		return srcNone
 	case len(ix.deletes[key]) > 0:
 		return srcNothing
@@ -287,12 +311,11 @@ func (ix *index) eachSource(s int, f func(w int32)) {
 		f(ix.src[s])
 		return
 	}
-	l := ix.h.StepList(s)
-	if l == nil || ix.h.StepF(s) != history.Read {
+	if ix.src[s] != srcList {
 		return
 	}
 	key := int32(ix.h.StepKey(s))
-	for _, v := range l {
+	for _, v := range ix.h.StepList(s) {
 		if w, ok := ix.values.get(key, v); ok && !ix.values.twice(key, v) {
 			f(w)
 		}

@@ -20,7 +20,7 @@ func (o *order) writesByKey() keyWrites {
 	h := o.ix.h
 	nk := len(h.Keys())
 	fill := make([]int32, nk+1)
-	for s := range h.NSteps() {
+	for s := range stepCount(h) {
 		if h.StepF(s).IsWrite() {
 			fill[h.StepKey(s)+1]++
 		}

@@ -37,7 +37,7 @@ func newLines(ix *index) *lines {
 			ls.line, returns = append(ls.line, line{rows: []int32{0}}), append(returns, nil)
 		}
 		ls.of[k] = l
-		if h.Outcome(k) == history.OK && !h.Final(k) && sort.SearchInts(restarts[ix.nodeName(k)], h.Return(k)) == epoch {
+		if h.Outcome(k) == history.OK && !ix.final(k) && sort.SearchInts(restarts[ix.nodeName(k)], h.Return(k)) == epoch {
 			returns[l] = append(returns[l], k)
 		}
 	}
@@ -59,7 +59,7 @@ func newLines(ix *index) *lines {
 func (ls *lines) follows(e int32) (int, bool) {
 	k := ls.ix.op(e)
 	from, _ := ls.ix.events(k)
-	return k, from == e && ls.need[k] > 0 && !ls.ix.h.Final(k)
+	return k, from == e && ls.need[k] > 0 && !ls.ix.final(k)
 }
 
 // missing is the next event of e's line that is not placed though e follows it, or -1.

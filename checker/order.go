@@ -100,7 +100,7 @@ func (o *order) enqueue(plus bool) [][]int32 {
 	var queues [][]int32
 	for k := range h.Len() {
 		from, to := ix.events(k)
-		if h.Final(k) {
+		if ix.final(k) {
 			for e := from; e < to; e++ {
 				o.row[e] = 0
 			}

@@ -55,7 +55,7 @@ func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
 	w.mustShow(sk, sw, e, s)
 	w.mustNotShow(sk, sw, e, s)
 	for _, i := range fresh {
-		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 {
+		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 && w.before(w.ix.eventOf(adds[0]), e) {
 			sw.must = append(sw.must, known{i, w.ix.eventOf(adds[0]), e})
 		}
 	}

@@ -29,7 +29,7 @@ func noStaleWins() Property {
 
 // registersWithFinals says why a history has no final state of registers, or "".
 func registersWithFinals(h *history.History) string {
-	for s := range h.NSteps() {
+	for s := range stepCount(h) {
 		if h.StepF(s) == history.Write {
 			return finalsRecorded(h)
 		}

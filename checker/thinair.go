@@ -13,7 +13,7 @@ func noThinAir() Property {
 		Title:  "Every value that is read was written, and its write was not refused.",
 		Source: "Bouajjani et al., POPL 2017 (ThinAirRead); Adya 1999 (G1a, aborted reads)",
 		Applies: func(h *history.History) string {
-			for s := range h.NSteps() {
+			for s := range stepCount(h) {
 				if k := kindOf(h.StepF(s)); k != 0 && k != counter {
 					return ""
 				}
