@@ -123,9 +123,10 @@ func (r *runner) record(ctx context.Context) (err error) {
 	return nil
 }
 
+// seal closes the history. A failure to write that is known was told already.
 func (r *runner) seal() error {
-	known := r.rec.Err() != nil // and told already
-	if err := r.rec.Close(); err != nil && !known {
+	known := r.rec.Err() != nil
+	if err := r.rec.Close(); !known && err != nil {
 		return fmt.Errorf("the history could not be sealed: %w", err)
 	}
 	return nil

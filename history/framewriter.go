@@ -97,7 +97,7 @@ func (w *frameWriter) run() {
 		w.free <- f.lines
 	}
 	if w.err() == nil {
-		_, err := w.disk.Write(appendSeal(nil, events))
+		_, err := w.disk.Write(seal(events))
 		w.fail("seal", err)
 	}
 	if w.err() == nil {
@@ -116,9 +116,9 @@ const (
 	maxSeal    = 64 // bytes of text
 )
 
-func appendSeal(b []byte, events int) []byte {
+func seal(events int) []byte {
 	text := fmt.Sprintf("%s%d events\n", sealPrefix, events)
-	b = binary.LittleEndian.AppendUint32(b, sealMagic)
+	b := binary.LittleEndian.AppendUint32(nil, sealMagic)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
 	return append(b, text...)
 }
@@ -126,5 +126,5 @@ func appendSeal(b []byte, events int) []byte {
 // parseSeal returns the number of events that a seal names.
 func parseSeal(text []byte) (events int, ok bool) {
 	n, err := fmt.Sscanf(string(text), sealPrefix+"%d events\n", &events)
-	return events, err == nil && n == 1 && events >= 0 && string(appendSeal(nil, events)[8:]) == string(text)
+	return events, err == nil && n == 1 && events >= 0 && string(seal(events)[8:]) == string(text)
 }

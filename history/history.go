@@ -49,21 +49,46 @@ func (h *History) Keys() []string { return h.keys }
 // header's nodes come first, in their order.
 func (h *History) Nodes() []string { return h.nodes }
 
-// The columns, by position of the operation.
+// Index is the "i" of the invocation on disk: what reports call #Index.
+func (h *History) Index(k int) int { return int(h.index[k]) }
 
-func (h *History) Index(k int) int             { return int(h.index[k]) }
-func (h *History) Return(k int) int            { return int(h.ret[k]) } // 0: never completed
-func (h *History) Session(k int) int           { return int(h.session[k]) }
-func (h *History) Node(k int) int              { return int(h.node[k]) }
-func (h *History) Outcome(k int) Outcome       { return h.outcome[k] }
-func (h *History) Final(k int) bool            { return h.final[k] }
-func (h *History) Start(k int) time.Duration   { return time.Duration(h.start[k]) }
-func (h *History) End(k int) time.Duration     { return time.Duration(h.end[k]) }
-func (h *History) Meta(k int) Meta             { return h.meta.get(k) }
-func (h *History) Steps(k int) (from, to int)  { return int(h.stepAt[k]), int(h.stepAt[k+1]) }
-func (h *History) NSteps() int                 { return len(h.stepF) }
-func (h *History) StepF(s int) F               { return h.stepF[s] }
-func (h *History) StepKey(s int) int           { return int(h.stepKey[s]) }
+// Return is the "i" of the completion; 0: it never completed.
+func (h *History) Return(k int) int { return int(h.ret[k]) }
+
+// Session is the number of the session that asked.
+func (h *History) Session(k int) int { return int(h.session[k]) }
+
+// Node is the position in Nodes of the node that was asked.
+func (h *History) Node(k int) int { return int(h.node[k]) }
+
+// Outcome says whether the operation took effect.
+func (h *History) Outcome(k int) Outcome { return h.outcome[k] }
+
+// Final says whether it is a read after healing.
+func (h *History) Final(k int) bool { return h.final[k] }
+
+// Start is the time of the invocation.
+func (h *History) Start(k int) time.Duration { return time.Duration(h.start[k]) }
+
+// End is the time of the completion; meaningless where Return is 0.
+func (h *History) End(k int) time.Duration { return time.Duration(h.end[k]) }
+
+// Meta is what the target told beyond the outcome.
+func (h *History) Meta(k int) Meta { return h.meta.get(k) }
+
+// Steps are the positions of the operation's steps: from included, to excluded.
+func (h *History) Steps(k int) (from, to int) { return int(h.stepAt[k]), int(h.stepAt[k+1]) }
+
+// NSteps is the number of steps of all operations.
+func (h *History) NSteps() int { return len(h.stepF) }
+
+// StepF is what step s does.
+func (h *History) StepF(s int) F { return h.stepF[s] }
+
+// StepKey is the position in Keys of the key of step s.
+func (h *History) StepKey(s int) int { return int(h.stepKey[s]) }
+
+// StepInt is the number of step s; false: its value is a list, or nothing.
 func (h *History) StepInt(s int) (int64, bool) { return h.stepVal[s], h.stepHas[s] == intValue }
 
 // StepList is the list of a step, nil if its value is none. Do not change it:

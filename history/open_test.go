@@ -187,7 +187,7 @@ func TestDamageSaysWhereAndHowMuchIsLeft(t *testing.T) {
 	whole := slurp(t, record(t, t.TempDir(), cs))
 	var starts []int64
 	w := newFrameWalker(bytes.NewReader(whole), int64(len(whole)))
-	for p, err := w.next(); err != io.EOF; p, err = w.next() {
+	for p, err := w.next(); !errors.Is(err, io.EOF); p, err = w.next() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -544,7 +544,7 @@ func TestTheSumDependsOnLinesOnly(t *testing.T) {
 }
 
 func TestOnlyARightSealIsASeal(t *testing.T) {
-	if n, ok := parseSeal(appendSeal(nil, 42)[8:]); !ok || n != 42 {
+	if n, ok := parseSeal(seal(42)[8:]); !ok || n != 42 {
 		t.Errorf("got %d, %v", n, ok)
 	}
 	for _, s := range []string{"", "mlcheck.seal/1 42 events", "mlcheck.seal/1 -2 events\n", "mlcheck.seal/1 042 events\n", "mlcheck.seal/1 42 events\nx", "padding"} {
@@ -552,10 +552,10 @@ func TestOnlyARightSealIsASeal(t *testing.T) {
 			t.Errorf("%q is a seal", s)
 		}
 	}
-	if got := len(appendSeal(nil, 1<<62)) - 8; got > maxSeal {
+	if got := len(seal(1<<62)) - 8; got > maxSeal {
 		t.Errorf("a seal may have %d bytes", got)
 	}
-	if got := binary.LittleEndian.Uint32(appendSeal(nil, 1)); got != 0x184d2a50 {
+	if got := binary.LittleEndian.Uint32(seal(1)); got != 0x184d2a50 {
 		t.Errorf("%x is no skippable frame", got)
 	}
 }

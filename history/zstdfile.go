@@ -76,7 +76,7 @@ func (z *zstdFile) walk(inOrder, work chan<- *job, stop <-chan struct{}) {
 	w := newFrameWalker(z.at, z.size)
 	for {
 		p, err := w.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		j := &job{packed: p, err: err, ready: make(chan struct{})}

@@ -54,7 +54,7 @@ func open(t *testing.T, chromium, page string) (dom, console string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(profile) //nolint:errcheck // Chromium may still be writing to it
+	defer os.RemoveAll(profile) // Chromium may still be writing to it
 	cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+profile,
 		"--enable-logging=stderr", "--virtual-time-budget=10000", "--dump-dom", "file://"+page)

@@ -108,7 +108,7 @@ func newStatic(t *timeline) *staticTimeline {
 	}
 	s.Bottom, s.AxisY, s.H = y, y, y+30
 	s.TickY, s.AxisTextY = y+5, y+19
-	at, _ := ticks(0, float64(t.End)/1e9, 10)
+	at := ticks(0, float64(t.End)/1e9, 10)
 	for _, v := range at {
 		s.Axis = append(s.Axis, stMark{s.x(t, int64(v*1e9)), short(v) + " s"})
 	}
@@ -222,7 +222,7 @@ func (s *staticTimeline) clock(t *timeline, y float64) *stClockPanel {
 	p := &stClockPanel{Y: y, H: stClock, TextY: y + 10}
 	toY := func(off int64) float64 { return round1(y + stClock - stClock*(float64(off)-lo)/(hi-lo)) }
 	p.ZeroY = toY(0)
-	at, _ := ticks(lo, hi, 4)
+	at := ticks(lo, hi, 4)
 	for _, v := range at {
 		label := signed(time.Duration(v))
 		if v == 0 {

@@ -257,20 +257,21 @@ func timelineStages(h *history.History) []tlStage {
 	return ss
 }
 
-// ticks are round values between lo and hi, about n of them, and the step.
-func ticks(lo, hi float64, n int) (at []float64, step float64) {
+// ticks are round values between lo and hi, about n of them.
+func ticks(lo, hi float64, n int) []float64 {
 	if hi <= lo || n < 1 {
-		return nil, 1
+		return nil
 	}
-	step = math.Pow(10, math.Floor(math.Log10((hi-lo)/float64(n))))
+	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/float64(n))))
 	for _, m := range []float64{1, 2, 5, 10} {
 		if (hi-lo)/(step*m) <= float64(n) {
 			step *= m
 			break
 		}
 	}
+	var at []float64
 	for i := math.Ceil(lo / step); i*step <= hi+step*1e-9; i++ {
 		at = append(at, i*step)
 	}
-	return at, step
+	return at
 }

@@ -14,7 +14,7 @@ func children(args []string) (handled bool) {
 	if len(args) == 0 {
 		return false
 	}
-	status := 0
+	var status int
 	switch args[0] {
 	case "agent":
 		status = agent.Main(args[1:])

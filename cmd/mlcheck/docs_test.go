@@ -41,10 +41,10 @@ func blocks(t *testing.T, file string) []block {
 		}
 		b := block{file: file, text: string(text[m[6]:m[7]]), line: 1 + bytes.Count(text[:m[0]], []byte("\n"))}
 		for _, word := range strings.Fields(string(text[m[4]:m[5]])) {
-			switch {
-			case word == "docker":
+			switch word {
+			case "docker":
 				b.docker = true
-			case word == "norun":
+			case "norun":
 				b.norun = true
 			default:
 				if _, err := fmt.Sscanf(word, "exit=%d", &b.exit); err != nil {

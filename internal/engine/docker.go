@@ -251,7 +251,7 @@ func (d *docker) List(ctx context.Context, label string) ([]Object, error) {
 		return nil, err
 	}
 	for _, c := range containers {
-		o := Object{Kind: ContainerKind, ID: c.ID, Labels: c.Labels, State: string(c.State), Created: time.Unix(c.Created, 0)}
+		o := Object{Kind: ContainerKind, ID: c.ID, Labels: c.Labels, State: c.State, Created: time.Unix(c.Created, 0)}
 		if len(c.Names) > 0 {
 			o.Name = c.Names[0][1:]
 		}
