@@ -125,8 +125,11 @@ func (r *runner) record(ctx context.Context) (err error) {
 
 // seal closes the history. A failure to write that is known was told already.
 func (r *runner) seal() error {
-	known := r.rec.Err() != nil
-	if err := r.rec.Close(); !known && err != nil {
+	if r.rec.Err() != nil {
+		_ = r.rec.Close()
+		return nil
+	}
+	if err := r.rec.Close(); err != nil {
 		return fmt.Errorf("the history could not be sealed: %w", err)
 	}
 	return nil

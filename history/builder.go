@@ -119,8 +119,11 @@ func (b *Builder) invoke(i int, t time.Duration, session int, node []byte, steps
 	if len(h.stepF)+len(steps) > math.MaxInt32 {
 		return fmt.Errorf("event %d: more than %d steps", i, math.MaxInt32)
 	}
+	before := len(h.stepF)
 	for n, s := range steps {
 		if err := b.addStep(s); err != nil {
+			h.stepF, h.stepKey = h.stepF[:before], h.stepKey[:before]
+			h.stepVal, h.stepHas = h.stepVal[:before], h.stepHas[:before]
 			return fmt.Errorf("event %d, step %d: %w", i, n+1, err)
 		}
 	}

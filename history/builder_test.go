@@ -138,3 +138,18 @@ func TestSessionsOfAnyNumberAreKept(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusedOperationLeavesNoSteps(t *testing.T) {
+	b := NewBuilder(Header{Nodes: []string{"n1"}})
+	bad := []Step{{F: Write, Key: "x", Value: Int(1)}, {F: Write, Key: "y"}} // the second writes nothing
+	if err := b.Invoke(1, 0, 1, "n1", bad, false); err == nil {
+		t.Fatal("an operation that writes nothing was taken")
+	}
+	if err := b.Invoke(2, 0, 1, "n1", []Step{{F: Read, Key: "z"}}, false); err != nil {
+		t.Fatal(err)
+	}
+	h := b.History()
+	if from, to := h.Steps(0); h.Len() != 1 || h.NSteps() != 1 || from != 0 || to != 1 {
+		t.Errorf("%d operations, %d steps, the first has %d to %d", h.Len(), h.NSteps(), from, to)
+	}
+}
