@@ -111,8 +111,8 @@ func (r *runner) record(ctx context.Context) (err error) {
 		if err := stage(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		if err := r.rec.Err(); err != nil {
-			return fmt.Errorf("the history cannot be written any more; the run has ended: %w", err)
+		if r.rec.Err() != nil {
+			break // sealing tells
 		}
 		if ctx.Err() != nil {
 			r.opt.Progress("interrupted: checking what there is")
@@ -123,14 +123,10 @@ func (r *runner) record(ctx context.Context) (err error) {
 	return nil
 }
 
-// seal closes the history. A failure to write that is known was told already.
+// seal closes the history; a failure is that of the first write that failed.
 func (r *runner) seal() error {
-	if r.rec.Err() != nil {
-		_ = r.rec.Close()
-		return nil
-	}
 	if err := r.rec.Close(); err != nil {
-		return fmt.Errorf("the history could not be sealed: %w", err)
+		return fmt.Errorf("the history cannot be written, so the run has ended: %w", err)
 	}
 	return nil
 }
