@@ -183,7 +183,8 @@ func (m *machine) apply(u update) {
 			row = map[int64]entry{}
 			m.cells[c.key] = row
 		}
-		if old, there := row[c.element]; !there || old.stamp.less(u.stamp) {
+		// Not "less": of two writes in one update, which share its stamp, the later stays.
+		if old, there := row[c.element]; !there || !u.stamp.less(old.stamp) {
 			row[c.element] = entry{u.stamp, c.value, c.dead}
 		}
 	}
