@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -50,6 +51,12 @@ type Draw struct {
 // 40 to 70 % of it, with health before, between and after. The same Draw gives
 // the same faults, and leaving out a kind leaves the others as they were.
 func (d Draw) Schedule() ([]Fault, error) {
+	switch {
+	case len(d.Kinds) > 0 && len(d.Nodes) == 0:
+		return nil, errors.New("faults cannot be drawn: there are no nodes")
+	case slices.Contains(d.Kinds, Clock) && d.Skew <= 0:
+		return nil, fmt.Errorf("clock faults cannot be drawn: the largest skew must be above 0, not %s", d.Skew)
+	}
 	var faults []Fault
 	for _, name := range d.Kinds {
 		k, ok := Lookup(name)
@@ -122,7 +129,7 @@ func between(paths []history.Link, side []string) []history.Link {
 func drawClock(d Draw, r *rand.Rand) (string, Fault) {
 	node := d.Nodes[r.IntN(len(d.Nodes))]
 	size := d.Skew/5 + jitter(r, d.Skew*4/5)
-	size = size.Truncate(time.Millisecond)
+	size = max(size.Truncate(time.Millisecond), time.Millisecond)
 	if r.IntN(2) == 0 {
 		size = -size
 	}
@@ -153,16 +160,51 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 				return fmt.Errorf("%s: the topology has no link between %s and %s", where, l.From, l.To)
 			}
 		}
-		for _, c := range f.Clocks {
-			if !slices.Contains(nodes, c.Node) {
-				return fmt.Errorf("%s: there is no node %s", where, c.Node)
-			}
-			if c.PPM <= -1_000_000 || c.PPM > 10_000_000 {
-				return fmt.Errorf("%s: a drift of %d ppm would stop %s's clock or turn it back; it must be above -1000000 and at most 10000000", where, c.PPM, c.Node)
-			}
+		if err := checkSkews(f.Clocks, nodes); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
 		}
 		if (f.Kind == Partition) != (len(f.Links) > 0) || (f.Kind == Clock) != (len(f.Clocks) > 0) {
 			return fmt.Errorf("%s: a partition needs links, a clock fault needs clocks, and neither takes the other's", where)
+		}
+	}
+	return checkSums(faults)
+}
+
+// The bounds of a clock. Times stay far from what nanoseconds in 64 bits hold.
+const (
+	maxOffset = 100 * 365 * 24 * time.Hour
+	minPPM    = -1_000_000
+	maxPPM    = 10_000_000
+)
+
+func checkSkews(skews []Skew, nodes []string) error {
+	seen := map[string]bool{}
+	for _, c := range skews {
+		switch {
+		case !slices.Contains(nodes, c.Node):
+			return fmt.Errorf("there is no node %s", c.Node)
+		case seen[c.Node]:
+			return fmt.Errorf("it names %s twice", c.Node)
+		case c.Offset == 0 && c.PPM == 0:
+			return fmt.Errorf("%s's clock has neither an offset nor a drift (ppm)", c.Node)
+		case c.Offset.Abs() > maxOffset:
+			return fmt.Errorf("%s's clock cannot be off by %s: that is more than 100 years", c.Node, c.Offset)
+		case c.PPM <= minPPM || c.PPM > maxPPM:
+			return fmt.Errorf("a drift of %d ppm would stop %s's clock or turn it back; it must be above %d and at most %d", c.PPM, c.Node, minPPM, maxPPM)
+		}
+		seen[c.Node] = true
+	}
+	return nil
+}
+
+// checkSums applies the bound of a drift to faults that overlap: drifts add up.
+func checkSums(faults []Fault) error {
+	clocks := slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return len(f.Clocks) == 0 })
+	for _, at := range Edges(clocks) {
+		for _, c := range At(clocks, at).Clocks {
+			if c.PPM <= minPPM || c.PPM > maxPPM {
+				return fmt.Errorf("at %s the faults together let %s's clock drift by %d ppm; it must be above %d and at most %d", at, c.Node, c.PPM, minPPM, maxPPM)
+			}
 		}
 	}
 	return nil

@@ -35,7 +35,8 @@ func CutFrame(buf []byte) (body, rest []byte, err error) {
 	return buf[4 : 4+n], buf[4+n:], nil
 }
 
-// ReadFrame reads one frame.
+// ReadFrame reads one frame. It returns io.EOF only where a stream ends between
+// two frames.
 func ReadFrame(r io.Reader) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -46,6 +47,11 @@ func ReadFrame(r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("%w: a length of %d bytes; frames hold 1 to %d", ErrFrame, n, MaxFrame)
 	}
 	body := make([]byte, n)
-	_, err := io.ReadFull(r, body)
-	return body, err
+	if _, err := io.ReadFull(r, body); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // the head was there
+		}
+		return nil, err
+	}
+	return body, nil
 }

@@ -21,7 +21,9 @@ func Wire(topology string, nodes []string) ([]history.Link, error) {
 		}
 	case "ring":
 		for i, a := range nodes {
-			links = append(links, history.Link{From: a, To: nodes[(i+1)%len(nodes)]})
+			if b := nodes[(i+1)%len(nodes)]; b != a {
+				links = append(links, history.Link{From: a, To: b})
+			}
 		}
 	default:
 		return nil, fmt.Errorf("no topology is called %q; there are all-to-all and ring", topology)

@@ -32,7 +32,7 @@ func newSession(p Params, id int, body func(time.Duration, *rand.Rand) []history
 // withShapes mixes probing shapes in: one epoch for every n ordinary operations.
 func (s *session) withShapes(n float64) *session {
 	every := max(time.Duration(n/s.p.Rate*float64(time.Second)), 20*time.Millisecond)
-	s.probe = &prober{p: s.p, session: s.id, every: every, seen: map[string]history.Value{}}
+	s.probe = &prober{p: s.p, session: s.id, every: every}
 	return s
 }
 
@@ -50,7 +50,7 @@ func (s *session) Next(now time.Duration, r *rand.Rand) (Request, time.Duration,
 	}
 	at := max(now, s.next)
 	if s.probe != nil {
-		if step, when, ok := s.probe.next(now, at, r); ok && when < s.p.Time {
+		if step, when, ok := s.probe.next(now, at, r); ok {
 			return req(step), when, true
 		}
 	}

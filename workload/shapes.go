@@ -85,8 +85,15 @@ type prober struct {
 	keys    [2]string
 	script  []act
 	tries   int
-	seen    map[string]history.Value // what this session last read
-	asked   bool                     // the script's first act is under way
+	asked   bool // the script's first act is under way
+
+	// A pair of keys comes round again, with values of its last use. Numbers grow
+	// through the whole run, so a read shows something of this shape only if it is
+	// above every number that the session knew when the shape's epoch began.
+	floor   int64
+	known   int64 // the greatest number seen before the current epoch began
+	newest  int64 // the greatest number seen
+	current int   // the epoch of the last operation
 }
 
 // next gives the step of a role that is due before the time until, and when to
@@ -97,7 +104,7 @@ func (pr *prober) next(now, until time.Duration, r *rand.Rand) (history.Step, ti
 	for len(pr.script) == 0 && time.Duration(pr.epoch)*pr.every <= until {
 		pl := planFor(pr.p, pr.epoch)
 		if i := slices.Index(pl.roles, pr.session); i >= 0 {
-			pr.script, pr.keys, pr.tries = pl.shape.roles[i], pl.keys, 0
+			pr.script, pr.keys, pr.tries, pr.floor = pl.shape.roles[i], pl.keys, 0, pr.known
 			at = max(now, time.Duration(pr.epoch)*pr.every)
 		}
 		pr.epoch++
@@ -106,24 +113,36 @@ func (pr *prober) next(now, until time.Duration, r *rand.Rand) (history.Step, ti
 		return history.Step{}, 0, false
 	}
 	at += time.Duration(float64(pr.tries) * (0.5 + r.Float64()) * float64(pr.every) / 100)
+	if at >= pr.p.Time {
+		return history.Step{}, 0, false // the run ends before it is due
+	}
 	pr.asked = true
 	return history.Step{F: pr.script[0].f, Key: pr.keys[pr.script[0].key]}, at, true
 }
 
-// saw takes the outcome of the step that next gave.
+// saw takes the outcome of an operation; if it is the step that next gave, the
+// script goes on.
 func (pr *prober) saw(op history.Op) {
+	defer pr.remember(op)
 	if !pr.asked || len(pr.script) == 0 {
 		return
 	}
 	pr.asked = false
 	a, s := pr.script[0], op.Steps[0]
 	if a.f == history.Read && op.Outcome == history.OK {
-		news := !s.Value.Equal(pr.seen[s.Key])
-		pr.seen[s.Key] = s.Value
-		if a.until && !news && pr.tries < maxTries {
+		if a.until && s.Value.N <= pr.floor && pr.tries < maxTries {
 			pr.tries++
 			return
 		}
 	}
 	pr.script, pr.tries = pr.script[1:], 0
+}
+
+func (pr *prober) remember(op history.Op) {
+	if epoch := int(op.End / pr.every); epoch > pr.current {
+		pr.current, pr.known = epoch, pr.newest
+	}
+	for _, s := range op.Steps {
+		pr.newest = max(pr.newest, s.Value.N)
+	}
 }

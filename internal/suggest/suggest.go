@@ -11,22 +11,22 @@ import (
 func Unknown(what, name string, valid []string) string {
 	s := fmt.Sprintf("there is no %s %q", what, name)
 	if len(valid) == 0 {
-		return s
+		return s + "; there are none"
 	}
+	all := "he valid ones are " + strings.Join(valid, ", ")
 	if near := Nearest(name, valid); near != "" {
-		s += fmt.Sprintf("; did you mean %q?", near)
-	} else {
-		s += ";"
+		return fmt.Sprintf("%s; did you mean %q? T%s", s, near, all)
 	}
-	return s + " The valid ones are " + strings.Join(valid, ", ")
+	return s + "; t" + all
 }
 
 // Nearest is the valid name with the smallest edit distance, "" if none is near
-// enough to be meant: more than a third of the letters (and at least two) differ.
+// enough to be meant: more than a third of the letters (and more than two)
+// differ, or all of them do.
 func Nearest(name string, valid []string) string {
 	best, at := "", max(2, len(name)/3)+1
 	for _, v := range valid {
-		if d := distance(strings.ToLower(name), strings.ToLower(v)); d < at {
+		if d := distance(strings.ToLower(name), strings.ToLower(v)); d < at && d < len(name) {
 			best, at = v, d
 		}
 	}

@@ -1,6 +1,8 @@
 package reference
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -183,7 +185,8 @@ func (m *machine) apply(u update) {
 			row = map[int64]entry{}
 			m.cells[c.key] = row
 		}
-		if old, there := row[c.element]; !there || old.stamp.less(u.stamp) {
+		// Not "less": of two writes in one update, which share its stamp, the later stays.
+		if old, there := row[c.element]; !there || !u.stamp.less(old.stamp) {
 			row[c.element] = entry{u.stamp, c.value, c.dead}
 		}
 	}
@@ -235,9 +238,9 @@ func (m *machine) request(in targets.In) {
 		e.status(status{m.applied, held, in.Wall.UnixNano()})
 	case askSteps:
 		ss := d.steps()
-		if d.err != nil {
+		if err := cmp.Or(d.err, performable(ss)); err != nil {
 			e.byte(tellNo)
-			e.string(d.err.Error())
+			e.string(err.Error())
 			break
 		}
 		stamp := m.perform(ss, in.Wall)
@@ -249,6 +252,28 @@ func (m *machine) request(in targets.In) {
 		e.string("unknown request")
 	}
 	m.emit(targets.Out{Kind: targets.Reply, To: in.From, Body: e.b})
+}
+
+// performable says why steps cannot be performed. A store that acknowledged what
+// it does not do would be a liar.
+func performable(ss []history.Step) error {
+	for _, s := range ss {
+		number := s.Value.Set && s.Value.List == nil
+		switch s.F {
+		case history.Read, history.Delete:
+		case history.Write:
+			if !number {
+				return fmt.Errorf("a write of %q needs a number", s.Key)
+			}
+		case history.Add, history.Remove:
+			if !number || s.Value.N == 0 { // element 0 is the register
+				return fmt.Errorf("an element of %q must be a number, and not 0", s.Key)
+			}
+		default:
+			return fmt.Errorf("the reference store has no step %q", s.F)
+		}
+	}
+	return nil
 }
 
 // perform executes the steps as one transaction: nothing else happens at this

@@ -140,10 +140,14 @@ func (c *client) ask(ctx context.Context, body []byte) (*dec, error) {
 		return nil, fmt.Errorf("waiting for %s: %w", c.node, err)
 	}
 	d := &dec{b: answer}
-	if d.byte() != tellOK {
+	switch kind := d.byte(); kind {
+	case tellOK:
+		return d, nil
+	case tellNo:
 		return nil, targets.Refused(errors.New(d.string()))
+	default: // nobody can say what that means for the operation
+		return nil, fmt.Errorf("%s answered with %q, which is no kind of reply", c.node, kind)
 	}
-	return d, nil
 }
 
 // Close ends the connection.

@@ -149,10 +149,14 @@ func (e *enc) update(u update) {
 }
 
 func (d *dec) update(nodes int) update {
-	u := update{origin: int(d.uint()), seq: d.uint()}
+	origin := d.uint()
+	if origin >= uint64(nodes) { // before it becomes an int, which might be negative
+		d.fail()
+		return update{}
+	}
+	u := update{origin: int(origin), seq: d.uint()}
 	u.stamp = stamp{time: d.int(), node: u.origin, seq: u.seq}
-	u.deps = d.vector()
-	if u.origin >= nodes || len(u.deps) != nodes {
+	if u.deps = d.vector(); len(u.deps) != nodes {
 		d.fail()
 		return update{}
 	}
