@@ -38,8 +38,9 @@ type Outcome struct {
 // reports. The history is sealed on disk before anything is checked.
 //
 // When ctx is cancelled the run ends early, everything is torn down, and what
-// there is is checked and reported. An error means that there are no results:
-// *UsageError for a mistake in the Test, anything else for what went wrong.
+// there is is checked and reported. An error is a *UsageError for a mistake in
+// the Test, anything else for what went wrong; where there is an Outcome beside
+// it, there is a history, and Results unless they could not be written.
 func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 	p, err := t.plan()
 	if err != nil {
@@ -57,16 +58,16 @@ func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 	}
 	r := &runner{plan: p, opt: o, dir: dir}
 	out := &Outcome{Dir: dir, Test: p.Test}
-	if err := r.record(ctx); err != nil {
-		if !r.recorded {
-			removeFolder(o.Store, dir)
-		}
-		return out, err
+	failed := r.record(ctx)
+	if failed != nil && !r.recorded {
+		removeFolder(o.Store, dir)
+		return nil, failed
 	}
 	out.Interrupted, out.Kept = ctx.Err() != nil, r.kept
-	// The checks of an interrupted run are part of ending it well.
+	// The checks of an interrupted run are part of ending it well, and a run that
+	// failed is looked at more than any other.
 	out.Results, err = Check(context.WithoutCancel(ctx), dir)
-	return out, err
+	return out, errors.Join(failed, err)
 }
 
 // runner is one run.

@@ -158,6 +158,9 @@ func runTest(cmd *cobra.Command, t mlcheck.Test, f runFlags, bare bool, status *
 		Progress: func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) },
 	})
 	if err != nil {
+		if o != nil && o.Results != nil {
+			_ = show(out, o.Dir, nil) // the error below matters more
+		}
 		return err
 	}
 	fmt.Fprintf(out, "run and checked in %.1f s\n\n", time.Since(began).Seconds())
