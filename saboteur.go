@@ -23,7 +23,7 @@ const (
 // what was found. In between it measures the clocks.
 type saboteur struct {
 	*runner
-	err error         // a fault that would not go in or come out ends the run
+	err error         // a fault that could not be made or measured ends the run
 	at  time.Duration // the edge whose State is in force: the schedule may be ahead of it
 }
 
@@ -57,10 +57,11 @@ func drifts(f nemesis.Fault) bool {
 }
 
 // run never fails the other tasks: what goes wrong is kept in err, and the run
-// ends with it once the sessions are done.
+// ends with it once the sessions have taken notice.
 func (n *saboteur) run(ctx context.Context) error {
 	if err := n.walk(ctx); err != nil && ctx.Err() == nil {
 		n.err = err
+		n.failed.Store(true)
 	}
 	return nil
 }
@@ -95,6 +96,9 @@ func (n *saboteur) walk(ctx context.Context) error {
 // measureUntil sleeps until the time, and looks at the clocks on the way.
 func (n *saboteur) measureUntil(ctx context.Context, until time.Duration) error {
 	for {
+		if err := n.rec.Err(); err != nil {
+			return err
+		}
 		now := n.cluster.Now()
 		if now >= until {
 			return nil

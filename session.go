@@ -38,7 +38,7 @@ func (s *session) name() string { return fmt.Sprintf("session %d", s.id) }
 // run asks what the generator says until it is done, or the run ends.
 func (s *session) run(ctx context.Context) error {
 	defer s.disconnect()
-	for s.rec.Err() == nil {
+	for s.rec.Err() == nil && !s.failed.Load() {
 		req, at, ok := s.gen.Next(s.cluster.Now(), s.rand)
 		if !ok {
 			return nil
