@@ -2,21 +2,24 @@ package mlcheck
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
-	"maps"
-	"slices"
+	"io"
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/internal/world"
-	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
 	"github.com/mlcheck/mlcheck/workload"
 )
 
 // finalTries is how often a node is asked for a key at the end: each time is an
-// operation of its own in the history.
-const finalTries = 5
+// operation of its own in the history. A node that has failed to answer
+// finalFailures times is given up, since each may have cost a whole timeout.
+const (
+	finalTries    = 5
+	finalFailures = 3 * finalTries
+)
 
 // final reads every key at every node, by a fresh session for each node.
 func (r *runner) final(ctx context.Context) error {
@@ -26,9 +29,11 @@ func (r *runner) final(ctx context.Context) error {
 		s := &session{runner: r, id: r.Sessions + i}
 		tasks = append(tasks, world.Task{Name: "final " + node, Do: func(ctx context.Context) error {
 			defer s.disconnect()
+			failures := 0
 			for _, key := range r.keys {
-				if err := s.readFinally(ctx, node, key); err != nil {
-					return err
+				n, err := s.readFinally(ctx, node, key)
+				if failures += n; err != nil || failures >= finalFailures {
+					return err // what could not be read is for the checker to judge
 				}
 			}
 			return nil
@@ -40,17 +45,19 @@ func (r *runner) final(ctx context.Context) error {
 	return nil
 }
 
-func (s *session) readFinally(ctx context.Context, node, key string) error {
-	for range finalTries {
+// readFinally reads a key, and says how often it failed.
+func (s *session) readFinally(ctx context.Context, node, key string) (failures int, err error) {
+	for failures < finalTries {
 		_, err := s.perform(ctx, workload.Request{Node: node, Steps: []history.Step{{F: history.Read, Key: key}}}, true)
 		if err == nil || ctx.Err() != nil {
-			return ctx.Err()
+			return failures, ctx.Err()
 		}
+		failures++
 		if err := s.cluster.Sleep(ctx, afterRefusal); err != nil {
-			return err
+			return failures, err
 		}
 	}
-	return nil // a node that cannot be read is for the checker to judge
+	return failures, nil
 }
 
 // sweepUnchanged serves targets that cannot tell whether replication rests: it
@@ -74,29 +81,40 @@ func (r *runner) sweepUnchanged() func(context.Context, []targets.Node) (string,
 }
 
 func (r *runner) sweep(ctx context.Context, nodes []targets.Node) (string, error) {
-	all := ""
+	all := sha256.New()
 	for _, n := range nodes {
-		c, err := r.conf.System.Connect(ctx, n)
-		if err != nil {
+		if err := r.sweepNode(ctx, n, all); err != nil {
 			return "", fmt.Errorf("%s: %w", n.Name(), err)
 		}
-		for _, key := range r.keys {
-			done, err := c.Do(ctx, []history.Step{{F: history.Read, Key: key}})
-			if err != nil {
-				_ = c.Close()
-				return "", fmt.Errorf("%s: reading %s: %w", n.Name(), key, err)
-			}
-			all += fmt.Sprint(done.Steps[0].Value, ";")
-		}
-		_ = c.Close()
 	}
-	return all, nil
+	return string(all.Sum(nil)), nil
 }
 
-func sortedKeys(m map[history.Link]bool) []history.Link {
-	ls := slices.Collect(maps.Keys(m))
-	nemesis.SortLinks(ls)
-	return ls
+// sweepNode hashes what a node holds. Every read has the time of an operation.
+func (r *runner) sweepNode(ctx context.Context, n targets.Node, all io.Writer) error {
+	within := func(do func(context.Context) error) error {
+		ctx, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
+		defer cancel()
+		return do(ctx)
+	}
+	var c targets.Client
+	err := within(func(ctx context.Context) (err error) {
+		c, err = r.conf.System.Connect(ctx, n)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, key := range r.keys {
+		err := within(func(ctx context.Context) error {
+			done, err := c.Do(ctx, []history.Step{{F: history.Read, Key: key}})
+			fmt.Fprintf(all, "%v;", done.Steps)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", key, err)
+		}
+	}
+	return nil
 }
-
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

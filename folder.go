@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -32,8 +34,8 @@ const (
 // completed Test in it.
 func newFolder(store string, p *plan) (string, error) {
 	what := strings.Join([]string{p.Target, p.Topology, p.Workload}, "-")
-	dir := filepath.Join(store, what, fmt.Sprintf("%s-%d", time.Now().UTC().Format("20060102T150405.000Z"), p.Seed))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir, err := ownFolder(filepath.Join(store, what), p.Seed)
+	if err != nil {
 		return "", fmt.Errorf("the run folder cannot be made: %w; --store names another place", err)
 	}
 	ignore := filepath.Join(store, ".gitignore")
@@ -50,6 +52,21 @@ func newFolder(store string, p *plan) (string, error) {
 		return "", fmt.Errorf("the Test cannot be stored: %w", err)
 	}
 	return dir, nil
+}
+
+// ownFolder makes a folder that was not there: two runs may start in one
+// millisecond, and the later one waits for the next.
+func ownFolder(parent string, seed uint64) (string, error) {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	for {
+		dir := filepath.Join(parent, fmt.Sprintf("%s-%d", time.Now().UTC().Format("20060102T150405.000Z"), seed))
+		if err := os.Mkdir(dir, 0o755); !errors.Is(err, fs.ErrExist) {
+			return dir, err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // removeFolder takes back the folder of a run that never came to be.

@@ -3,6 +3,7 @@ package mlcheck
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,12 @@ const clockError = 20 * time.Millisecond
 
 func clockTolerance(m nemesis.Measured, node string) time.Duration {
 	return clockError + m.Within[node]
+}
+
+// clockSlack allows for a drift as well, which moves the clock while it is read:
+// a tenth of a second's worth.
+func clockSlack(within time.Duration, ppm int64) time.Duration {
+	return clockError + within + time.Duration(ppm).Abs()*time.Microsecond/10
 }
 
 // describe is a fault in a phase, as the history has it.
@@ -52,9 +59,12 @@ func dropped(f nemesis.Fault, m nemesis.Measured) int64 {
 
 // judge compares what was measured with what the State asks for, where the
 // fault is concerned, and records the good phase or the bad one.
-func (n *saboteur) judge(f nemesis.Fault, s nemesis.State, m nemesis.Measured, good, bad string) {
-	phase := good
-	why := differs(f, s, m, n.cluster.Now())
+func (n *saboteur) judge(f nemesis.Fault, m nemesis.Measured, good, bad string) {
+	phase, now := good, n.cluster.Now()
+	why := differs(f, nemesis.At(n.Faults, n.at), m, now)
+	if why == "" && good == history.Effective {
+		why = n.unproved(f, m, now)
+	}
 	if why != "" {
 		phase = bad
 		n.opt.Progress("%6.1f s  %s: %s: %s", n.cluster.Now().Seconds(), f.Kind, bad, why)
@@ -70,6 +80,21 @@ func (n *saboteur) judge(f nemesis.Fault, s nemesis.State, m nemesis.Measured, g
 		}
 	}
 	n.rec.Event(ev)
+}
+
+// unproved says where a clock fault agrees with what was measured, but so would
+// its absence. A clock that could not be told from a right one proves nothing.
+func (n *saboteur) unproved(f nemesis.Fault, m nemesis.Measured, now time.Duration) string {
+	others := slices.DeleteFunc(slices.Clone(n.Faults), func(g nemesis.Fault) bool { return g.ID == f.ID })
+	with, without := nemesis.At(n.Faults, n.at), nemesis.At(others, n.at)
+	for _, c := range f.Clocks {
+		want := with.Clock(c.Node)
+		by := want.At(now) - without.Clock(c.Node).At(now)
+		if slack := clockSlack(m.Within[c.Node], want.PPM); by.Abs() <= slack {
+			return fmt.Sprintf("it cannot be proved: it moves %s's clock by %s, and that clock was read to within %s", c.Node, by, slack)
+		}
+	}
+	return ""
 }
 
 // differs says where the measurement is not what the State asks for; "" means
@@ -90,8 +115,7 @@ func differs(f nemesis.Fault, s nemesis.State, m nemesis.Measured, now time.Dura
 	for _, c := range f.Clocks {
 		want := s.Clock(c.Node)
 		off, measured := m.Clocks[c.Node]
-		// The clock was read within this measurement: a drift has moved it since.
-		slack := clockTolerance(m, c.Node) + time.Duration(want.PPM).Abs()*time.Microsecond/10
+		slack := clockSlack(m.Within[c.Node], want.PPM)
 		switch {
 		case !measured:
 			bad = append(bad, c.Node+"'s clock could not be read")
@@ -110,7 +134,7 @@ func (n *saboteur) proveDrift(ctx context.Context, faults []nemesis.Fault) error
 	}
 	n.noteClocks(m)
 	for _, f := range faults {
-		n.judge(f, nemesis.At(n.Faults, n.cluster.Now()), m, history.Effective, history.Absent)
+		n.judge(f, m, history.Effective, history.Absent)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,7 @@ func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 		return nil, err
 	}
 	r := &runner{plan: p, opt: o, dir: dir}
+<<<<<<< HEAD
 	out := &Outcome{Dir: dir, Test: p.Test}
 	failed := r.record(ctx)
 	if failed != nil && !r.recorded {
@@ -68,6 +70,36 @@ func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 	// failed is looked at more than any other.
 	out.Results, err = Check(context.WithoutCancel(ctx), dir)
 	return out, errors.Join(failed, err)
+=======
+	return r.run(ctx)
+}
+
+// run records and judges.
+func (r *runner) run(ctx context.Context) (*Outcome, error) {
+	out := &Outcome{Dir: r.dir, Test: r.Test}
+	err := r.record(ctx)
+	out.Interrupted, out.Kept = ctx.Err() != nil, r.kept
+	// The checks of an interrupted run are part of ending it well.
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case err == nil:
+		out.Results, err = Check(ctx, r.dir)
+	case r.recorded:
+		err = withRecord(ctx, err, r.dir)
+	default:
+		removeFolder(r.opt.Store, r.dir)
+	}
+	return out, err
+>>>>>>> simtest
+}
+
+// withRecord says what there is of a run that failed. Its report is written too:
+// evidence is worth most when something went wrong.
+func withRecord(ctx context.Context, err error, dir string) error {
+	if _, bad := Check(ctx, dir); bad != nil {
+		return fmt.Errorf("%w\nThe history up to here is in %s, and `mlcheck check %s` judges it", err, dir, dir)
+	}
+	return fmt.Errorf("%w\nThe history up to here and a report of it are in %s", err, dir)
 }
 
 // runner is one run.
@@ -75,9 +107,10 @@ type runner struct {
 	*plan
 	opt      Options
 	dir      string
-	cluster  world.Cluster
+	cluster  world.Cluster // nil: to be deployed
 	rec      *history.Recorder
 	value    atomic.Int64 // the last number that was written
+	failed   atomic.Bool  // the nemesis has given up: sessions need not go on
 	recorded bool         // the history holds something
 	stop     func()       // ends the work early: the run cannot go on
 	kept     string
@@ -86,11 +119,11 @@ type runner struct {
 // record does everything up to the sealed history.
 func (r *runner) record(ctx context.Context) (err error) {
 	began := time.Now()
-	cluster, err := r.deploy(ctx)
-	if err != nil {
-		return err
+	if r.cluster == nil {
+		if r.cluster, err = r.deploy(ctx); err != nil {
+			return err
+		}
 	}
-	r.cluster = cluster
 	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
 	if r.World == "docker" {
 		r.opt.Progress("%d × %s are up and wired (%s) after %.1f s", r.Leaders, r.Target, r.Topology, time.Since(began).Seconds())
@@ -98,7 +131,7 @@ func (r *runner) record(ctx context.Context) (err error) {
 	if err := r.refuseImpossible(); err != nil {
 		return err
 	}
-	r.rec, err = history.Create(filepath.Join(r.dir, historyFile), r.header(), cluster.Now)
+	r.rec, err = history.Create(filepath.Join(r.dir, historyFile), r.header(), r.cluster.Now)
 	if err != nil {
 		return fmt.Errorf("the history cannot be written: %w", err)
 	}
@@ -107,13 +140,23 @@ func (r *runner) record(ctx context.Context) (err error) {
 	if err := r.saveInfo(); err != nil {
 		return errors.Join(err, r.rec.Close())
 	}
-	defer func() { err = errors.Join(err, r.seal()) }()
-	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
-		if err := stage(ctx); err != nil && ctx.Err() == nil {
-			return err
+	defer func() {
+		if unsealed := r.seal(); !errors.Is(err, r.rec.Err()) {
+			err = errors.Join(err, unsealed)
 		}
+<<<<<<< HEAD
 		if r.rec.Err() != nil {
 			break // sealing tells
+=======
+	}()
+	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
+		bad := stage(ctx)
+		if err := r.rec.Err(); err != nil {
+			return fmt.Errorf("the history cannot be written any more, and the run has ended: %w; where the disk is full, --store names another place", err)
+		}
+		if bad != nil && ctx.Err() == nil {
+			return bad
+>>>>>>> simtest
 		}
 		if ctx.Err() != nil {
 			r.opt.Progress("interrupted: checking what there is")
@@ -138,7 +181,7 @@ func (r *runner) tearDown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	began := time.Now()
-	logs := r.cluster.Logs(ctx, r.dir)
+	logs := r.saveLogs(ctx)
 	if keeper, ok := r.cluster.(interface{ RemoveCommand() string }); ok && r.opt.Keep {
 		r.kept = keeper.RemoveCommand()
 	}
@@ -152,6 +195,14 @@ func (r *runner) tearDown(ctx context.Context) error {
 		r.opt.Progress("the nodes' logs could not be saved: %v", logs)
 	}
 	return nil
+}
+
+// saveLogs takes a part of the time only: an engine that hangs here must leave
+// some for the removal.
+func (r *runner) saveLogs(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return r.cluster.Logs(ctx, r.dir)
 }
 
 // refuseImpossible asks the fabric about every State of the schedule before the
@@ -232,7 +283,7 @@ func (r *runner) heal(ctx context.Context) error {
 		return err
 	}
 	if why != "" {
-		return fmt.Errorf("the cluster does not heal: %s; the history up to here is in %s, and `mlcheck check` reads it", why, r.dir)
+		return fmt.Errorf("the cluster does not heal, so that nothing more can be learned from it: %s; the nodes' logs may say why, and a run without --nemesis shows whether the cluster works at all", why)
 	}
 	r.stage(history.StageHealed, "", "")
 	r.stage(history.StageClosed, "", "")
@@ -260,26 +311,40 @@ func (r *runner) proveHealthy(ctx context.Context) (why string, err error) {
 			return "", fmt.Errorf("proving that all is healed: %w", err)
 		}
 		r.noteClocks(m)
-		if why = unhealthy(m); why == "" {
+		if why = r.unhealthy(m); why == "" {
 			return "", nil
 		}
 	}
 	return why, nil
 }
 
-func unhealthy(m nemesis.Measured) string {
+// unhealthy says what is not proved to be well. What was not measured is not.
+func (r *runner) unhealthy(m nemesis.Measured) string {
 	var bad []string
-	for _, l := range sortedKeys(m.Up) {
-		if !m.Up[l] {
+	for _, l := range nemesis.Paths(r.conf.Links) {
+		switch up, measured := m.Up[l]; {
+		case !measured:
+			bad = append(bad, "nobody could measure whether "+l.From+" reaches "+l.To)
+		case !up:
 			bad = append(bad, l.From+" still does not reach "+l.To)
 		}
 	}
-	for _, n := range sortedNames(m.Clocks) {
-		if off := m.Clocks[n]; off.Abs() > clockTolerance(m, n) {
+	for _, n := range r.nodes {
+		switch off, measured := m.Clocks[n]; {
+		case !measured && r.skewed(n):
+			bad = append(bad, n+"'s clock cannot be read")
+		case off.Abs() > clockTolerance(m, n):
 			bad = append(bad, fmt.Sprintf("%s's clock is still off by %s", n, off))
 		}
 	}
 	return strings.Join(bad, "; ")
+}
+
+// skewed says whether the schedule has a fault of the node's clock.
+func (r *runner) skewed(node string) bool {
+	return slices.ContainsFunc(r.Faults, func(f nemesis.Fault) bool {
+		return slices.ContainsFunc(f.Clocks, func(s nemesis.Skew) bool { return s.Node == node })
+	})
 }
 
 // quiet waits until replication has come to rest, or has stopped, or the
@@ -305,23 +370,31 @@ func (r *runner) quiet(ctx context.Context) error {
 func (r *runner) awaitQuiet(ctx context.Context) (state, why string, err error) {
 	ask := r.sweepUnchanged()
 	if q, ok := r.conf.System.(targets.Quiet); ok {
-		ask = q.Quiet
+		ask = func(ctx context.Context, nodes []targets.Node) (string, string, error) {
+			ctx, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
+			defer cancel()
+			return q.Quiet(ctx, nodes)
+		}
 	}
 	began := r.cluster.Now()
 	pause := min(max(r.conf.Settle/10, 5*time.Millisecond), 250*time.Millisecond)
 	var since time.Duration // when the present answer was first given
-	var last string
+	var last, lastWhy string
 	for {
-		asked, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
+		asked, cancel := r.cluster.WithTimeout(ctx, began+r.Quiet-r.cluster.Now())
 		s, w, err := ask(asked, r.cluster.Nodes())
 		cancel()
 		if ctx.Err() != nil {
 			return "", "", ctx.Err()
 		}
+		now := r.cluster.Now()
 		if err != nil {
 			s, w = history.QuietMoving, err.Error()
+			if now-began >= r.Quiet && lastWhy != "" {
+				w = lastWhy // the deadline ended the question: the answer before says more
+			}
 		}
-		now := r.cluster.Now()
+		lastWhy = w
 		if s+w != last {
 			since, last = now, s+w
 		}

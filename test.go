@@ -131,6 +131,7 @@ func (p *plan) lookUp() error {
 		}
 		return usage("%s", suggest.Unknown("workload", p.Workload, names))
 	}
+	p.Nemesis = distinct(p.Nemesis)
 	for _, k := range p.Nemesis {
 		if _, ok := nemesis.Lookup(k); !ok {
 			var names []string
@@ -146,6 +147,17 @@ func (p *plan) lookUp() error {
 		}
 	}
 	return p.lookUpOptions()
+}
+
+// distinct leaves out what was said before. It returns a list of its own.
+func distinct(names []string) []string {
+	var ds []string
+	for _, n := range names {
+		if !slices.Contains(ds, n) {
+			ds = append(ds, n)
+		}
+	}
+	return ds
 }
 
 func (p *plan) lookUpOptions() error {
@@ -185,9 +197,6 @@ func (p *plan) fill() error {
 	set(&p.Timeout, 5*time.Second)
 	set(&p.Quiet, 60*time.Second)
 	set(&p.Skew, 5*time.Second)
-	for i := range p.Leaders {
-		p.nodes = append(p.nodes, "n"+strconv.Itoa(i+1))
-	}
 	return nil
 }
 
@@ -202,6 +211,7 @@ func set[T comparable](field *T, value T) {
 }
 
 func (p *plan) checkRanges() error {
+	// A skew below its limit would be drawn too weak to be measured.
 	type limit struct {
 		name      string
 		is        float64
@@ -218,7 +228,7 @@ func (p *plan) checkRanges() error {
 		{"time", p.Time.Seconds(), 0.1, 7 * 24 * 3600, " seconds"},
 		{"timeout", p.Timeout.Seconds(), 0.01, 3600, " seconds"},
 		{"quiet", p.Quiet.Seconds(), 0.1, 24 * 3600, " seconds"},
-		{"skew", p.Skew.Seconds(), 0.001, 365 * 24 * 3600, " seconds"},
+		{"skew", p.Skew.Seconds(), 0.2, 365 * 24 * 3600, " seconds"},
 	} {
 		if !(l.is >= l.low && l.is <= l.high) { // also refuses NaN
 			return usage("%s must be between %g and %g%s; it is %g", l.name, l.low, l.high, l.unit, l.is)
@@ -228,6 +238,9 @@ func (p *plan) checkRanges() error {
 }
 
 func (p *plan) configure() error {
+	for i := range p.Leaders {
+		p.nodes = append(p.nodes, "n"+strconv.Itoa(i+1))
+	}
 	p.params = workload.Params{
 		Nodes: p.nodes, Sessions: p.Sessions, KeyCount: p.Keys, Rate: p.Rate, Reads: *p.Reads,
 		Moves: *p.Moves, Time: p.Time, Seed: p.Seed,
@@ -276,7 +289,7 @@ func (p *plan) schedule() error {
 		if err := nemesis.Check(p.Faults, p.nodes, p.conf.Links); err != nil {
 			return &UsageError{err}
 		}
-		return nil
+		return p.checkProvable()
 	}
 	d := nemesis.Draw{Kinds: p.Nemesis, Nodes: p.nodes, Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed}
 	faults, err := d.Schedule()
@@ -287,6 +300,28 @@ func (p *plan) schedule() error {
 		return usage("a run of %s is too short for a fault of kind %s; a second is the least", p.Time, strings.Join(p.Nemesis, ", "))
 	}
 	p.Faults = faults
+	return p.checkProvable()
+}
+
+// checkProvable refuses faults whose end or whose effect the run could not
+// measure: nothing but unknown could come of them.
+func (p *plan) checkProvable() error {
+	for _, f := range p.Faults {
+		if f.Until > p.Time {
+			return usage("fault %d (%s) lasts until %s, but the run's time is %s: end it by then, or make the time longer", f.ID, f, f.Until, p.Time)
+		}
+		at := f.From
+		if drifts(f) {
+			at = proofOfDrift(f)
+		}
+		for _, c := range f.Clocks {
+			s := nemesis.ClockState{Offset: c.Offset, PPM: c.PPM, Since: f.From}
+			if by, least := s.At(at).Abs(), clockSlack(0, c.PPM); by <= least {
+				return usage("fault %d (%s) is too weak to be told from a right clock: %s after its start the clock of %s is off by %s, and clocks are measured to within %s; a larger skew helps",
+					f.ID, f, at-f.From, c.Node, by, least)
+			}
+		}
+	}
 	return nil
 }
 

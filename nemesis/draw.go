@@ -71,6 +71,9 @@ func (d Draw) Schedule() ([]Fault, error) {
 			f.From = (at + jitter(r, cycle/5)).Truncate(time.Millisecond)
 			f.Until = (f.From + cycle*2/5 + jitter(r, cycle*3/10)).Truncate(time.Millisecond)
 			f.Until = min(f.Until, d.Time)
+			if shape == drift {
+				f.Clocks[0] = drifting(f.Clocks[0], f.Until-f.From)
+			}
 			if len(f.Links)+len(f.Clocks) > 0 {
 				faults = append(faults, f)
 			}
@@ -133,12 +136,20 @@ func drawClock(d Draw, r *rand.Rand) (string, Fault) {
 	if r.IntN(2) == 0 {
 		size = -size
 	}
+	shape := "bump"
 	if r.IntN(4) == 0 {
-		// A drift that reaches the offset in five seconds.
-		ppm := int64(size/time.Microsecond) / 5
-		return "drift", Fault{Clocks: []Skew{{Node: node, PPM: min(max(ppm, -900_000), 900_000)}}}
+		shape = drift
 	}
-	return "bump", Fault{Clocks: []Skew{{Node: node, Offset: size}}}
+	return shape, Fault{Clocks: []Skew{{Node: node, Offset: size}}}
+}
+
+const drift = "drift"
+
+// drifting is a clock that reaches the offset at the end of the fault, as far as
+// a clock can be driven, rather than at its start.
+func drifting(s Skew, length time.Duration) Skew {
+	ppm := int64(s.Offset) / int64(length/1e6)
+	return Skew{Node: s.Node, PPM: min(max(ppm, -900_000), 900_000)}
 }
 
 // Check says what is wrong with a written schedule, in a sentence, or nil.

@@ -48,6 +48,11 @@ func TestEveryDrawnFaultDoesSomething(t *testing.T) {
 			t.Fatalf("%d faults of two kinds in %s", len(fs), d.Time)
 		}
 		for _, f := range fs {
+			for _, c := range f.Clocks {
+				if off := (ClockState{Offset: c.Offset, PPM: c.PPM, Since: f.From}).At(f.Until); off.Abs() > d.Skew+time.Millisecond {
+					t.Fatalf("%s takes the clock to %s, beyond %s", f, off, d.Skew)
+				}
+			}
 			if s := At([]Fault{f}, f.From); s.Healthy() {
 				t.Fatalf("%s (%+v) makes nothing wrong", f, f)
 			}
