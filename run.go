@@ -58,48 +58,24 @@ func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 		return nil, err
 	}
 	r := &runner{plan: p, opt: o, dir: dir}
-<<<<<<< HEAD
-	out := &Outcome{Dir: dir, Test: p.Test}
-	failed := r.record(ctx)
-	if failed != nil && !r.recorded {
-		removeFolder(o.Store, dir)
-		return nil, failed
-	}
-	out.Interrupted, out.Kept = ctx.Err() != nil, r.kept
-	// The checks of an interrupted run are part of ending it well, and a run that
-	// failed is looked at more than any other.
-	out.Results, err = Check(context.WithoutCancel(ctx), dir)
-	return out, errors.Join(failed, err)
-=======
 	return r.run(ctx)
 }
 
-// run records and judges.
+// run records and judges. The checks of an interrupted run are part of ending it
+// well, and a run that failed is looked at more than any other.
 func (r *runner) run(ctx context.Context) (*Outcome, error) {
-	out := &Outcome{Dir: r.dir, Test: r.Test}
-	err := r.record(ctx)
-	out.Interrupted, out.Kept = ctx.Err() != nil, r.kept
-	// The checks of an interrupted run are part of ending it well.
-	ctx = context.WithoutCancel(ctx)
-	switch {
-	case err == nil:
-		out.Results, err = Check(ctx, r.dir)
-	case r.recorded:
-		err = withRecord(ctx, err, r.dir)
-	default:
+	failed := r.record(ctx)
+	if failed != nil && !r.recorded {
 		removeFolder(r.opt.Store, r.dir)
+		return nil, failed
 	}
-	return out, err
->>>>>>> simtest
-}
-
-// withRecord says what there is of a run that failed. Its report is written too:
-// evidence is worth most when something went wrong.
-func withRecord(ctx context.Context, err error, dir string) error {
-	if _, bad := Check(ctx, dir); bad != nil {
-		return fmt.Errorf("%w\nThe history up to here is in %s, and `mlcheck check %s` judges it", err, dir, dir)
+	out := &Outcome{Dir: r.dir, Test: r.Test, Interrupted: ctx.Err() != nil, Kept: r.kept}
+	var err error
+	out.Results, err = Check(context.WithoutCancel(ctx), r.dir)
+	if failed != nil {
+		failed = fmt.Errorf("%w\nThe history up to here is in %s, and `mlcheck check %s` judges it", failed, r.dir, r.dir)
 	}
-	return fmt.Errorf("%w\nThe history up to here and a report of it are in %s", err, dir)
+	return out, errors.Join(failed, err)
 }
 
 // runner is one run.
@@ -110,7 +86,6 @@ type runner struct {
 	cluster  world.Cluster // nil: to be deployed
 	rec      *history.Recorder
 	value    atomic.Int64 // the last number that was written
-	failed   atomic.Bool  // the nemesis has given up: sessions need not go on
 	recorded bool         // the history holds something
 	stop     func()       // ends the work early: the run cannot go on
 	kept     string
@@ -144,10 +119,6 @@ func (r *runner) record(ctx context.Context) (err error) {
 		if unsealed := r.seal(); !errors.Is(err, r.rec.Err()) {
 			err = errors.Join(err, unsealed)
 		}
-<<<<<<< HEAD
-		if r.rec.Err() != nil {
-			break // sealing tells
-=======
 	}()
 	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
 		bad := stage(ctx)
@@ -156,7 +127,6 @@ func (r *runner) record(ctx context.Context) (err error) {
 		}
 		if bad != nil && ctx.Err() == nil {
 			return bad
->>>>>>> simtest
 		}
 		if ctx.Err() != nil {
 			r.opt.Progress("interrupted: checking what there is")

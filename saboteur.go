@@ -56,21 +56,12 @@ func drifts(f nemesis.Fault) bool {
 	return slices.ContainsFunc(f.Clocks, func(s nemesis.Skew) bool { return s.Offset == 0 && s.PPM != 0 })
 }
 
-<<<<<<< HEAD
 // run keeps what goes wrong in err, and ends the work: the run's faults are no
 // longer those of its schedule.
 func (n *saboteur) run(ctx context.Context) error {
 	if err := n.walk(ctx); err != nil && ctx.Err() == nil {
 		n.err = err
 		n.stop()
-=======
-// run never fails the other tasks: what goes wrong is kept in err, and the run
-// ends with it once the sessions have taken notice.
-func (n *saboteur) run(ctx context.Context) error {
-	if err := n.walk(ctx); err != nil && ctx.Err() == nil {
-		n.err = err
-		n.failed.Store(true)
->>>>>>> simtest
 	}
 	return nil
 }

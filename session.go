@@ -38,15 +38,11 @@ func (s *session) name() string { return fmt.Sprintf("session %d", s.id) }
 // run asks what the generator says until it is done, or the run ends.
 func (s *session) run(ctx context.Context) error {
 	defer s.disconnect()
-<<<<<<< HEAD
 	for {
 		if s.rec.Err() != nil {
 			s.stop() // what nobody records need not be done
 			return nil
 		}
-=======
-	for s.rec.Err() == nil && !s.failed.Load() {
->>>>>>> simtest
 		req, at, ok := s.gen.Next(s.cluster.Now(), s.rand)
 		if !ok {
 			return nil

@@ -36,7 +36,7 @@ func TestEveryDrawnFaultDoesSomething(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := Draw{
 			Kinds: []string{Clock, Partition}, Nodes: nodes[:rapid.IntRange(2, 4).Draw(t, "nodes")],
-			Skew: time.Duration(rapid.Int64Range(1, int64(365*24*time.Hour)).Draw(t, "skew")),
+			Skew: time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(365*24*time.Hour)).Draw(t, "skew")),
 			Time: time.Duration(rapid.Int64Range(int64(time.Second), int64(10*time.Minute)).Draw(t, "time")), Seed: rapid.Uint64().Draw(t, "seed"),
 		}
 		d.Links = mesh(d.Nodes)
