@@ -14,8 +14,9 @@ func cleanCommand() *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what crashed runs have left on the container engine",
 		Long: `Remove containers, networks and volumes of runs that are dead: those whose agents
-have all exited. Every run does this at its start. With --all also those of runs
-that were kept, and of runs that are going on.`,
+have all exited. Every run does this at its start. With --all also runs that were
+kept with --keep, alive as they are, and the agent's images. Runs that are going
+on are never touched.`,
 		Example: "  mlcheck clean\n  mlcheck clean --all",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,6 +30,6 @@ that were kept, and of runs that are going on.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "also runs that were kept or are going on")
+	cmd.Flags().BoolVar(&all, "all", false, "also runs that were kept, and the agent's images")
 	return cmd
 }
