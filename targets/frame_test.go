@@ -44,7 +44,7 @@ func TestFramesSurviveAnySplit(t *testing.T) {
 				t.Fatalf("read %q, %v; want %q", got, err, want)
 			}
 		}
-		if _, err := ReadFrame(r); err != io.EOF {
+		if _, err := ReadFrame(r); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the last frame: %v, want EOF", err)
 		}
 	})

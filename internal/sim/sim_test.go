@@ -397,7 +397,7 @@ func TestAReadEndsAtItsVirtualDeadlineAndAConnectionAtABadFrame(t *testing.T) {
 		if _, err := conn.Write([]byte{0, 0, 0, 0}); err != nil {
 			return err
 		}
-		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("after an impossible frame: %v, want EOF", err)
 		}
 		if _, err := conn.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {

@@ -161,8 +161,12 @@ func TestTheLastWriteOfATransactionStays(t *testing.T) {
 	e := enc{}
 	e.byte(askSteps)
 	e.steps([]history.Step{
-		{F: history.Write, Key: "x", Value: history.Int(1)}, {F: history.Write, Key: "x", Value: history.Int(2)}, {F: history.Read, Key: "x"},
-		{F: history.Add, Key: "s", Value: history.Int(3)}, {F: history.Remove, Key: "s", Value: history.Int(3)}, {F: history.Read, Key: "s"},
+		{F: history.Write, Key: "x", Value: history.Int(1)},
+		{F: history.Write, Key: "x", Value: history.Int(2)},
+		{F: history.Read, Key: "x"},
+		{F: history.Add, Key: "s", Value: history.Int(3)},
+		{F: history.Remove, Key: "s", Value: history.Int(3)},
+		{F: history.Read, Key: "s"},
 	})
 	d := dec{b: n.step(0, targets.In{Kind: targets.Request, Body: e.b}, 0, false)[1:]}
 	ss := d.steps()
@@ -176,8 +180,12 @@ func TestTheLastWriteOfATransactionStays(t *testing.T) {
 
 func TestAStepThatTheStoreDoesNotKnowIsRefused(t *testing.T) {
 	for _, s := range []history.Step{
-		{F: history.Append, Key: "x", Value: history.Int(1)}, {F: history.Inc, Key: "x", Value: history.Int(1)}, {F: 99, Key: "x"},
-		{F: history.Add, Key: "s"}, {F: history.Write, Key: "x"}, {F: history.Write, Key: "x", Value: history.List(1)},
+		{F: history.Append, Key: "x", Value: history.Int(1)},
+		{F: history.Inc, Key: "x", Value: history.Int(1)},
+		{F: 99, Key: "x"},
+		{F: history.Add, Key: "s"},
+		{F: history.Write, Key: "x"},
+		{F: history.Write, Key: "x", Value: history.List(1)},
 	} {
 		n := newNet(config{nodes: []string{"n1", "n2"}, topology: "all-to-all", policy: "lww-wall"})
 		e := enc{}

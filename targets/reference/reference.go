@@ -159,7 +159,7 @@ func (s system) status(ctx context.Context, n targets.Node) (status, error) {
 		return status{}, err
 	}
 	c := &client{conn: conn, node: n.Name()}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	d, err := c.ask(ctx, []byte{askStatus})
 	if err != nil {
 		return status{}, err
