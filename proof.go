@@ -40,13 +40,13 @@ func describe(f nemesis.Fault, phase string) history.Event {
 	return ev
 }
 
-// dropped is what the cut has swallowed; -1 where nothing was measured.
-func dropped(f nemesis.Fault, m nemesis.Measured) int64 {
-	if len(f.Links) == 0 {
+// dropped is what the cuts of the links have swallowed; -1 where nothing was measured.
+func dropped(links []history.Link, m nemesis.Measured) int64 {
+	if len(links) == 0 {
 		return 0
 	}
 	total, known := int64(0), false
-	for _, l := range f.Links {
+	for _, l := range links {
 		if n, ok := m.Dropped[l]; ok && n >= 0 {
 			total, known = total+n, true
 		}

@@ -215,7 +215,7 @@ func (r *runner) work(ctx context.Context) error {
 		s := newSession(r, id)
 		tasks = append(tasks, world.Task{Name: s.name(), Do: s.run})
 	}
-	n := &saboteur{runner: r}
+	n := newSaboteur(r)
 	tasks = append(tasks, world.Task{Name: "nemesis", Do: n.run})
 	if r.World != "sim" {
 		tasks = append(tasks, world.Task{Name: "flush", Do: r.flush})
