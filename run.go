@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -132,7 +133,10 @@ func (r *runner) record(ctx context.Context) (err error) {
 	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
 		bad := stage(ctx)
 		if err := r.rec.Err(); err != nil {
-			return fmt.Errorf("the history cannot be written any more, and the run has ended: %w; where the disk is full, --store names another place", err)
+			if errors.Is(err, syscall.ENOSPC) {
+				err = fmt.Errorf("%w; make room, or name another place with --store", err)
+			}
+			return fmt.Errorf("the history cannot be written any more, and the run has ended: %w", err)
 		}
 		if bad != nil && ctx.Err() == nil {
 			return bad

@@ -527,3 +527,23 @@ func TestADocumentIsReadStrictly(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestATargetThatReturnsOtherStepsEndsTheRun(t *testing.T) {
+	r, s := staged(t, with(func(t *Test) { t.Time = time.Hour }))
+	sys := scripted{System: r.conf.System}
+	sys.do = func(ctx context.Context, _ string, c targets.Client, ss []history.Step) (targets.Done, error) {
+		done, err := c.Do(ctx, ss)
+		if s.Now() > time.Second {
+			done.Steps = nil
+		}
+		return done, err
+	}
+	r.conf.System = sys
+	_, err := r.run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "read without saying what it returned") || strings.Contains(err.Error(), "--store") {
+		t.Errorf("got %v", err)
+	}
+	if s.closed != 1 || s.Now() > time.Minute {
+		t.Errorf("torn down %d times, at %s", s.closed, s.Now())
+	}
+}
