@@ -105,7 +105,7 @@ func (r *runner) sweepNode(ctx context.Context, n targets.Node, all io.Writer) e
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.Close() }()
+	defer func() { _ = c.Close() }() // what it may say concerns nobody any more
 	for _, key := range r.keys {
 		err := within(func(ctx context.Context) error {
 			done, err := c.Do(ctx, []history.Step{{F: history.Read, Key: key}})

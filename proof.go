@@ -26,6 +26,18 @@ func clockSlack(within time.Duration, ppm int64) time.Duration {
 	return clockError + within + time.Duration(ppm).Abs()*time.Microsecond/10
 }
 
+// look is a measurement, and the time that it took.
+type look struct {
+	nemesis.Measured
+	from, to time.Duration
+}
+
+func (n *saboteur) look(ctx context.Context) (look, error) {
+	from := n.cluster.Now()
+	m, err := n.cluster.Fabric().Measure(ctx)
+	return look{m, from, n.cluster.Now()}, err
+}
+
 // describe is a fault in a phase, as the history has it.
 func describe(f nemesis.Fault, phase string) history.Event {
 	ev := history.Event{Type: history.FaultEvent, Fault: f.ID, Kind: f.Kind, Phase: phase, Links: f.Links}
@@ -40,13 +52,13 @@ func describe(f nemesis.Fault, phase string) history.Event {
 	return ev
 }
 
-// dropped is what the cut has swallowed; -1 where nothing was measured.
-func dropped(f nemesis.Fault, m nemesis.Measured) int64 {
-	if len(f.Links) == 0 {
+// dropped is what the cuts of the links have swallowed; -1 where nothing was measured.
+func dropped(links []history.Link, m nemesis.Measured) int64 {
+	if len(links) == 0 {
 		return 0
 	}
 	total, known := int64(0), false
-	for _, l := range f.Links {
+	for _, l := range links {
 		if n, ok := m.Dropped[l]; ok && n >= 0 {
 			total, known = total+n, true
 		}
@@ -59,11 +71,11 @@ func dropped(f nemesis.Fault, m nemesis.Measured) int64 {
 
 // judge compares what was measured with what the State asks for, where the
 // fault is concerned, and records the good phase or the bad one.
-func (n *saboteur) judge(f nemesis.Fault, m nemesis.Measured, good, bad string) {
-	phase, now := good, n.cluster.Now()
-	why := differs(f, nemesis.At(n.Faults, n.at), m, now)
+func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
+	phase := good
+	why := differs(f, nemesis.At(n.Faults, n.at), m)
 	if why == "" && good == history.Effective {
-		why = n.unproved(f, m, now)
+		why = n.unproved(f, m)
 	}
 	if why != "" {
 		phase = bad
@@ -84,12 +96,12 @@ func (n *saboteur) judge(f nemesis.Fault, m nemesis.Measured, good, bad string) 
 
 // unproved says where a clock fault agrees with what was measured, but so would
 // its absence. A clock that could not be told from a right one proves nothing.
-func (n *saboteur) unproved(f nemesis.Fault, m nemesis.Measured, now time.Duration) string {
+func (n *saboteur) unproved(f nemesis.Fault, m look) string {
 	others := slices.DeleteFunc(slices.Clone(n.Faults), func(g nemesis.Fault) bool { return g.ID == f.ID })
 	with, without := nemesis.At(n.Faults, n.at), nemesis.At(others, n.at)
 	for _, c := range f.Clocks {
 		want := with.Clock(c.Node)
-		by := want.At(now) - without.Clock(c.Node).At(now)
+		by := want.At(m.from) - without.Clock(c.Node).At(m.from)
 		if slack := clockSlack(m.Within[c.Node], want.PPM); by.Abs() <= slack {
 			return fmt.Sprintf("it cannot be proved: it moves %s's clock by %s, and that clock was read to within %s", c.Node, by, slack)
 		}
@@ -99,7 +111,7 @@ func (n *saboteur) unproved(f nemesis.Fault, m nemesis.Measured, now time.Durati
 
 // differs says where the measurement is not what the State asks for; "" means
 // that it is.
-func differs(f nemesis.Fault, s nemesis.State, m nemesis.Measured, now time.Duration) string {
+func differs(f nemesis.Fault, s nemesis.State, m look) string {
 	var bad []string
 	for _, l := range f.Links {
 		up, measured := m.Up[l]
@@ -115,12 +127,14 @@ func differs(f nemesis.Fault, s nemesis.State, m nemesis.Measured, now time.Dura
 	for _, c := range f.Clocks {
 		want := s.Clock(c.Node)
 		off, measured := m.Clocks[c.Node]
-		slack := clockSlack(m.Within[c.Node], want.PPM)
+		// A clock that drifts has moved while it was looked at.
+		slack := clockTolerance(m.Measured, c.Node)
+		low, high := min(want.At(m.from), want.At(m.to)), max(want.At(m.from), want.At(m.to))
 		switch {
 		case !measured:
 			bad = append(bad, c.Node+"'s clock could not be read")
-		case (off - want.At(now)).Abs() > slack:
-			bad = append(bad, fmt.Sprintf("%s's clock is off by %s, not by %s", c.Node, off.Round(time.Millisecond), want.At(now).Round(time.Millisecond)))
+		case off < low-slack || off > high+slack:
+			bad = append(bad, fmt.Sprintf("%s's clock is off by %s, not by %s", c.Node, off.Round(time.Millisecond), want.At(m.to).Round(time.Millisecond)))
 		}
 	}
 	return strings.Join(bad, "; ")
@@ -128,11 +142,11 @@ func differs(f nemesis.Fault, s nemesis.State, m nemesis.Measured, now time.Dura
 
 // proveDrift looks at clocks that drift once they have had time to.
 func (n *saboteur) proveDrift(ctx context.Context, faults []nemesis.Fault) error {
-	m, err := n.cluster.Fabric().Measure(ctx)
+	m, err := n.look(ctx)
 	if err != nil {
 		return fmt.Errorf("measuring a drift: %w", err)
 	}
-	n.noteClocks(m)
+	n.noteClocks(m.Measured)
 	for _, f := range faults {
 		n.judge(f, m, history.Effective, history.Absent)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -123,7 +124,10 @@ func (r *runner) record(ctx context.Context) (err error) {
 	for _, stage := range []func(context.Context) error{r.work, r.heal, r.quiet, r.final} {
 		bad := stage(ctx)
 		if err := r.rec.Err(); err != nil {
-			return fmt.Errorf("the history cannot be written any more, and the run has ended: %w; where the disk is full, --store names another place", err)
+			if errors.Is(err, syscall.ENOSPC) {
+				err = fmt.Errorf("%w; make room, or name another place with --store", err)
+			}
+			return fmt.Errorf("the history cannot be written any more, and the run has ended: %w", err)
 		}
 		if bad != nil && ctx.Err() == nil {
 			return bad
@@ -210,7 +214,7 @@ func (r *runner) work(ctx context.Context) error {
 		s := newSession(r, id)
 		tasks = append(tasks, world.Task{Name: s.name(), Do: s.run})
 	}
-	n := &saboteur{runner: r}
+	n := newSaboteur(r)
 	tasks = append(tasks, world.Task{Name: "nemesis", Do: n.run})
 	if r.World != "sim" {
 		tasks = append(tasks, world.Task{Name: "flush", Do: r.flush})

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mlcheck/mlcheck/checker"
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/internal/world"
@@ -466,5 +468,82 @@ func TestTwoRunsNeverShareAFolder(t *testing.T) {
 			t.Fatalf("%s was given twice", dir)
 		}
 		seen[dir] = true
+	}
+}
+
+func TestACutThatMetNothingOfItsOwnIsIdle(t *testing.T) {
+	s1 := time.Second
+	r, s := staged(t, with(func(t *Test) {
+		t.Faults = []nemesis.Fault{cutFault(0, 2*s1), cutFault(s1, 3*s1)}
+		t.Faults[1].ID = 2
+	}))
+	s.measure = func(m nemesis.Measured) { // the first second's traffic, and none since
+		m.Dropped[history.Link{From: "n1", To: "n2"}] = 7
+	}
+	o := finish(t, r, s)
+	var states []string
+	for _, f := range o.Results.Faults {
+		states = append(states, f.State)
+	}
+	if diff := cmp.Diff([]string{"effective", "idle"}, states); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCancelledBeforeItBegins(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, s := staged(t, short)
+	o, err := r.run(ctx)
+	if err != nil || !o.Interrupted || o.Results.Verdict != checker.Unknown || s.closed != 1 {
+		t.Errorf("%v, %+v, torn down %d times", err, o, s.closed)
+	}
+}
+
+func TestADocumentIsReadStrictly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.yaml")
+	for want, doc := range map[string]string{
+		"":        "target: reference\ntime: 3s\nfaults:\n- {id: 1, kind: partition, from: 1s, until: 2s, links: [{from: n1, to: n2}]}\n",
+		"laeders": "target: reference\nlaeders: 3\n",
+		"leaders": "leaders: three\n",
+		"time":    "time: 3 parsecs\n",
+		"bogus":   "faults:\n- {id: 1, bogus: 2}\n",
+	} {
+		if err := os.WriteFile(path, []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		read, err := ReadTest(path)
+		if want == "" {
+			if err != nil || len(read.Faults) != 1 || read.Faults[0].Until != 2*time.Second {
+				t.Errorf("%v: %+v", err, read)
+			}
+			continue
+		}
+		if u := new(UsageError); !errors.As(err, &u) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
+			t.Errorf("want a refusal that names %s and %s, got %v", path, want, err)
+		}
+	}
+	if _, err := ReadTest(path + "x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestATargetThatReturnsOtherStepsEndsTheRun(t *testing.T) {
+	r, s := staged(t, with(func(t *Test) { t.Time = time.Hour }))
+	sys := scripted{System: r.conf.System}
+	sys.do = func(ctx context.Context, _ string, c targets.Client, ss []history.Step) (targets.Done, error) {
+		done, err := c.Do(ctx, ss)
+		if s.Now() > time.Second {
+			done.Steps = nil
+		}
+		return done, err
+	}
+	r.conf.System = sys
+	_, err := r.run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "read without saying what it returned") || strings.Contains(err.Error(), "--store") {
+		t.Errorf("got %v", err)
+	}
+	if s.closed != 1 || s.Now() > time.Minute {
+		t.Errorf("torn down %d times, at %s", s.closed, s.Now())
 	}
 }

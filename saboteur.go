@@ -24,8 +24,13 @@ const (
 type saboteur struct {
 	*runner
 	err error         // a fault that could not be made or measured ends the run
-	at  time.Duration // the edge whose State is in force: the schedule may be ahead of it
+	at  time.Duration // the edge whose State is in force, the schedule may be ahead of it; before the first one -1
+	// drops is what the cuts of links that were cut already had swallowed when a
+	// fault began, by fault: that is not its own doing.
+	drops map[int]int64
 }
+
+func newSaboteur(r *runner) *saboteur { return &saboteur{runner: r, at: -1, drops: map[int]int64{}} }
 
 // moment is something on the schedule: an edge, or the time at which a drift has
 // grown enough to be proved.
@@ -154,23 +159,28 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	}
 	for _, f := range ending {
 		ev := describe(f, history.Healing)
-		ev.Dropped = dropped(f, before)
+		if ev.Dropped = dropped(f.Links, before); ev.Dropped > 0 {
+			ev.Dropped = max(ev.Dropped-n.drops[f.ID], 0)
+		}
 		n.rec.Event(ev)
 	}
 	for _, f := range starting {
 		n.opt.Progress("%6.1f s  %s: %s", n.cluster.Now().Seconds(), f.Kind, f)
 		n.rec.Event(describe(f, history.Planned))
 	}
+	were := nemesis.At(n.Faults, n.at)
 	n.at = at
 	if err := fabric.Apply(ctx, nemesis.At(n.Faults, at)); err != nil {
 		return fmt.Errorf("making faults true at %s: %w", at, err)
 	}
-	m, err := fabric.Measure(ctx)
+	m, err := n.look(ctx)
 	if err != nil {
 		return fmt.Errorf("measuring faults at %s: %w", at, err)
 	}
-	n.noteClocks(m)
+	n.noteClocks(m.Measured)
 	for _, f := range starting {
+		cutBefore := slices.DeleteFunc(slices.Clone(f.Links), func(l history.Link) bool { return !were.Cuts(l) })
+		n.drops[f.ID] = max(dropped(cutBefore, m), 0)
 		if !drifts(f) {
 			n.judge(f, m, history.Effective, history.Absent)
 		}

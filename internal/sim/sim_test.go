@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -268,6 +271,164 @@ func TestSkewedClockIsWhatTheMachineSees(t *testing.T) {
 			}
 		}
 		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// station sends numbered messages to n2 for every request, logs, and answers;
+// at n2 it counts what has come.
+type station struct {
+	name string
+	got  *[]string
+}
+
+func (s station) Step(in targets.In) []targets.Out {
+	switch in.Kind {
+	case targets.Message:
+		*s.got = append(*s.got, string(in.Body))
+	case targets.Request:
+		var outs []targets.Out
+		for i := range 50 {
+			outs = append(outs, targets.Out{Kind: targets.Message, To: "n2", Body: fmt.Append(nil, string(in.Body), i)})
+		}
+		outs = append(outs, targets.Out{Kind: targets.Message, To: "nobody", Body: in.Body})
+		if string(in.Body) == "log" {
+			outs = append([]targets.Out{{Kind: targets.Log, Body: in.Body, Sync: true}}, outs...)
+		}
+		return append(outs, targets.Out{Kind: targets.Reply, To: in.From, Body: in.Body})
+	}
+	return nil
+}
+
+type stations struct {
+	got   []string
+	disks map[string]targets.Disk
+}
+
+func (s *stations) New(name string, d targets.Disk) targets.Machine {
+	s.disks[name] = d
+	return station{name, &s.got}
+}
+
+func post(t *testing.T, do func(ctx context.Context, c *Cluster, s *stations) error) {
+	t.Helper()
+	s := &stations{disks: map[string]targets.Disk{}}
+	cfg := pair
+	cfg.System = s
+	c := Start(cfg)
+	if err := c.Run(t.Context(), named("post", func(ctx context.Context) error { return do(ctx, c, s) })); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMessagesOvertakeEachOtherAndNoneIsLostOnAHealthyLink(t *testing.T) {
+	post(t, func(ctx context.Context, c *Cluster, s *stations) error {
+		if _, err := ask(ctx, c.Nodes()[0], "x"); err != nil {
+			return err
+		}
+		err := c.Sleep(ctx, time.Second)
+		if len(s.got) != 50 {
+			t.Errorf("%d of 50 messages came", len(s.got))
+		}
+		if s.got[0] == "x0" && s.got[1] == "x1" && s.got[2] == "x2" && s.got[49] == "x49" {
+			t.Errorf("they came in order: %v", s.got)
+		}
+		return err
+	})
+}
+
+func TestACutSwallowsWhatIsOnItsWay(t *testing.T) {
+	post(t, func(ctx context.Context, c *Cluster, s *stations) error {
+		if _, err := ask(ctx, c.Nodes()[0], "x"); err != nil {
+			return err
+		}
+		link := history.Link{From: "n1", To: "n2"}
+		before := len(s.got)
+		if err := c.Fabric().Apply(ctx, nemesis.State{Cut: []history.Link{link}}); err != nil {
+			return err
+		}
+		if err := c.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		m, err := c.Fabric().Measure(ctx)
+		if len(s.got) != before || m.Dropped[link] != int64(50-before) || before == 50 {
+			t.Errorf("%d came before the cut and %d after it, %d were swallowed", before, len(s.got)-before, m.Dropped[link])
+		}
+		return err
+	})
+}
+
+func TestWhatSomebodyHasSeenIsOnDisk(t *testing.T) {
+	post(t, func(ctx context.Context, c *Cluster, s *stations) error {
+		for i := range 5 {
+			began := c.Now()
+			if _, err := ask(ctx, c.Nodes()[0], "log"); err != nil {
+				return err
+			}
+			if n := len(s.disks["n1"].Read()); n != i+1 {
+				t.Errorf("%d records are on disk after %d answers", n, i+1)
+			}
+			if took := c.Now() - began; took < diskSync+4*clientLatency {
+				t.Errorf("an answer came after %s, before the disk could have it", took)
+			}
+		}
+		return nil
+	})
+}
+
+func TestAReadEndsAtItsVirtualDeadlineAndAConnectionAtABadFrame(t *testing.T) {
+	post(t, func(ctx context.Context, c *Cluster, _ *stations) error {
+		conn, err := c.Nodes()[0].Dial(ctx)
+		if err != nil {
+			return err
+		}
+		at := c.Now() + 3*time.Hour
+		if err := conn.SetDeadline(Epoch.Add(at)); err != nil {
+			return err
+		}
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || c.Now() != at {
+			t.Errorf("%v at %s, want the deadline at %s", err, c.Now(), at)
+		}
+		if err := conn.SetDeadline(time.Time{}); err != nil {
+			return err
+		}
+		if _, err := conn.Write([]byte{0, 0, 0, 0}); err != nil {
+			return err
+		}
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("after an impossible frame: %v, want EOF", err)
+		}
+		if _, err := conn.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a write after that: %v", err)
+		}
+		return conn.Close()
+	})
+}
+
+func TestAStateIsAppliedWhole(t *testing.T) {
+	c := Start(pair)
+	err := c.Run(t.Context(), named("nemesis", func(ctx context.Context) error {
+		f := c.Fabric()
+		there := history.Link{From: "n1", To: "n2"}
+		for range 2 { // the second time changes nothing
+			if err := f.Apply(ctx, nemesis.State{Cut: []history.Link{there}, Clocks: []nemesis.ClockState{{Node: "n2", Offset: -time.Hour}}}); err != nil {
+				return err
+			}
+			m, err := f.Measure(ctx)
+			if err != nil || m.Up[there] || m.Clocks["n2"] != -time.Hour || m.Clocks["n1"] != 0 {
+				t.Errorf("%v: %+v", err, m)
+			}
+		}
+		if err := f.Apply(ctx, nemesis.State{}); err != nil {
+			return err
+		}
+		m, err := f.Measure(ctx)
+		if !m.Up[there] || m.Clocks["n2"] != 0 {
+			t.Errorf("the healthy State leaves %+v", m)
+		}
+		return err
 	}))
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ var targets = []string{"couchdb", "mariadb", "postgres", "reference"}
 
 func TestTheNearestIsSuggested(t *testing.T) {
 	for name, want := range map[string]string{
-		"mariabd": "mariadb", "MariaDB": "mariadb", "postgresql": "postgres", "referenc": "reference", "couch": "couchdb",
+		"mariabd": "mariadb", "MariaDB": "mariadb", "postgresql": "postgres", "referance": "reference", "couch": "couchdb",
 		"": "", "xyz": "", "oracle": "", "m": "",
 	} {
 		if got := Nearest(name, targets); got != want {
