@@ -180,7 +180,7 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	n.noteClocks(m.Measured)
 	for _, f := range starting {
 		cutBefore := slices.DeleteFunc(slices.Clone(f.Links), func(l history.Link) bool { return !were.Cuts(l) })
-		n.drops[f.ID] = max(dropped(cutBefore, m), 0)
+		n.drops[f.ID] = max(dropped(cutBefore, m.Measured), 0)
 		if !drifts(f) {
 			n.judge(f, m, history.Effective, history.Absent)
 		}
