@@ -8,9 +8,20 @@ import (
 	"time"
 )
 
-// step is how often a drifting clock is moved. At a drift of 1 % each step is
-// a millisecond.
-const step = 100 * time.Millisecond
+// A drifting clock is moved in steps of at most drifts, so that it never lags
+// behind by more; a slow drift is moved every slowest, the fastest not more often
+// than every fastest, which costs the agent about 1 % of a processor.
+const (
+	drifts  = 5 * time.Millisecond
+	slowest = 100 * time.Millisecond
+	fastest = 5 * time.Millisecond
+)
+
+// stepOf is how often a clock that drifts by ppm is moved.
+func stepOf(ppm int64) time.Duration {
+	every := time.Duration(int64(drifts) * 1_000_000 / max(ppm, -ppm, 1))
+	return min(max(every, fastest), slowest)
+}
 
 // clock keeps the control file that libfaketime reads in the target: an offset
 // in seconds, "+1.500000000". The file is always replaced as a whole, since the
@@ -47,7 +58,7 @@ func (c *clock) set(want *Clock) error {
 
 func (c *clock) drift(want Clock, began time.Time, stop chan struct{}) {
 	defer c.gone.Done()
-	tick := time.NewTicker(step)
+	tick := time.NewTicker(stepOf(want.PPM))
 	defer tick.Stop()
 	for {
 		select {

@@ -55,7 +55,7 @@ func TestDriftingClockMovesUntilItIsSet(t *testing.T) {
 		if err := c.set(&Clock{PPM: 100_000, Elapsed: time.Second}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(9*time.Second + step/2)
+		time.Sleep(9*time.Second + stepOf(100_000)/2)
 		synctest.Wait()
 		if got := content(t, c); got != "+1.000000000" || c.offset() != time.Second {
 			t.Errorf("ten seconds after the fault's start the file says %q, offset %v", got, c.offset())
@@ -63,7 +63,7 @@ func TestDriftingClockMovesUntilItIsSet(t *testing.T) {
 		if err := c.set(nil); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * step) // a late step would show
+		time.Sleep(10 * stepOf(100_000)) // a late step would show
 		if got := content(t, c); got != "+0.000000000" || c.offset() != 0 {
 			t.Errorf("after the end of the drift the file says %q, offset %v", got, c.offset())
 		}
@@ -74,5 +74,14 @@ func TestUnwritableControlFileIsAnError(t *testing.T) {
 	c := &clock{path: filepath.Join(t.TempDir(), "missing", "faketime")}
 	if err := c.set(&Clock{Offset: time.Second}); err == nil {
 		t.Error("a skew that could not be written was confirmed")
+	}
+}
+
+func TestADriftingClockNeverLagsByMoreThanAStep(t *testing.T) {
+	for _, ppm := range []int64{1, -50, 1000, 50_000, -900_000} {
+		lag := time.Duration(ppm) * stepOf(ppm) / 1_000_000
+		if lag.Abs() > drifts || stepOf(ppm) < fastest || stepOf(ppm) > slowest {
+			t.Errorf("at %d ppm the clock is moved every %s and lags by %s", ppm, stepOf(ppm), lag)
+		}
 	}
 }
