@@ -39,7 +39,7 @@ func TestEveryConfigurationRepeatsItself(t *testing.T) {
 				test := Test{
 					Topology: topology, Workload: workload, Leaders: leaders, Time: time.Second, Seed: uint64(leaders),
 					Nemesis: []string{"partition", "clock"}, Options: map[string]string{"policy": policy, "delivery": delivery},
-					Reads: Share(0.3), Moves: Share(0.3),
+					Reads: Share(0.3), Moves: moving(workload),
 				}
 				name := fmt.Sprint(leaders, " ", workload, " ", topology, " ", policy, " ", delivery)
 				first := onlyRecorded(t, test)

@@ -185,10 +185,14 @@ func (p *plan) lookUpOptions() error {
 // fill sets what was left out. Virtual time is cheap, real time is not.
 func (p *plan) fill() error {
 	set(&p.Leaders, 3)
-	set(&p.Sessions, 2*p.Leaders)
-	if p.workload.Sessions > 0 {
-		p.Sessions = p.workload.Sessions
+	if n := p.workload.Sessions; n > 0 {
+		set(&p.Sessions, n)
+		set(&p.Moves, Share(0))
+		if p.Sessions != n || *p.Moves != 0 {
+			return usage("workload %s has %d sessions, and each of them stays where it is: leave out --sessions and --moves", p.Workload, n)
+		}
 	}
+	set(&p.Sessions, 2*p.Leaders)
 	set(&p.Keys, 8)
 	set(&p.Rate, 20)
 	set(&p.Reads, Share(0.5))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 			set()
 		}
 		// A schedule that was drawn belongs to what it was drawn from.
-		if f.Name == "nemesis" || f.Name == "seed" {
+		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "topology", "skew", "target"}, f.Name) {
 			t.Faults = nil
 		}
 	})
