@@ -28,7 +28,7 @@ import (
 type Test struct {
 	Target   string            `yaml:"target"`
 	World    string            `yaml:"world,omitempty"`    // "sim" or "docker"; "": the target's first
-	Topology string            `yaml:"topology,omitempty"` // "": the target's first
+	Topology string            `yaml:"topology,omitempty"` // "": all-to-all
 	Leaders  int               `yaml:"leaders,omitempty"`
 	Options  map[string]string `yaml:"options,omitempty"` // of the target: -o name=value
 

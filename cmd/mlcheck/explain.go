@@ -65,8 +65,14 @@ func listCommand() *cobra.Command {
 			for _, t := range mlcheck.Targets() {
 				fmt.Fprintf(w, "  %-18s %s\n", t.Name(), t.Help())
 				for _, o := range t.Options() {
-					value := o.Name + "=" + strings.Join(o.Values, "|")
-					fmt.Fprintf(w, "      -o %s (default %s)\n         %s\n", value, o.Default, o.Help)
+					values, standard := strings.Join(o.Values, "|"), "default "+o.Default
+					if len(o.Values) == 0 {
+						values = "TEXT"
+					}
+					if o.Default == "" {
+						standard = "default: none"
+					}
+					fmt.Fprintf(w, "      -o %s=%s (%s)\n%s\n", o.Name, values, standard, wrap(o.Help, 9, 100))
 				}
 			}
 			fmt.Fprintln(w, "\nWorkloads (--workload):")
@@ -82,4 +88,20 @@ func listCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// wrap breaks a text into lines of at most width, indented.
+func wrap(text string, indent, width int) string {
+	margin := strings.Repeat(" ", indent)
+	line, lines := margin, []string{}
+	for _, word := range strings.Fields(text) {
+		if len(line) > indent && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), margin
+		}
+		if len(line) > indent {
+			line += " "
+		}
+		line += word
+	}
+	return strings.Join(append(lines, line), "\n")
 }

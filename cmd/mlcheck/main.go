@@ -69,6 +69,7 @@ Exit status: 0 every claim holds, 1 a claim is violated, 2 unknown,
   mlcheck check store/latest                      judge a recorded run again
   mlcheck explain no-stale-wins                   what a property means
   mlcheck list                                    targets, workloads, faults, properties`,
+		Version:      mlcheck.Version(),
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRun: func(*cobra.Command, []string) { reachedCommand = true },
 	}
