@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -18,7 +19,7 @@ import (
 // finalFailures times is given up, since each may have cost a whole timeout.
 const (
 	finalTries    = 5
-	finalFailures = 3 * finalTries
+	finalFailures = finalTries
 )
 
 // final reads every key at every node, by a fresh session for each node.
@@ -32,8 +33,12 @@ func (r *runner) final(ctx context.Context) error {
 			failures := 0
 			for _, key := range r.keys {
 				n, err := s.readFinally(ctx, node, key)
-				if failures += n; err != nil || failures >= finalFailures {
-					return err // what could not be read is for the checker to judge
+				if failures += n; err != nil {
+					return err
+				}
+				if failures >= finalFailures { // what could not be read is for the checker to judge
+					r.opt.Progress("%6.1f s  %s does not answer: its last reads are given up", r.cluster.Now().Seconds(), node)
+					return nil
 				}
 			}
 			return nil
@@ -60,34 +65,45 @@ func (s *session) readFinally(ctx context.Context, node, key string) (failures i
 	return failures, nil
 }
 
-// sweepUnchanged serves targets that cannot tell whether replication rests: it
-// does once nothing that can be read has changed for the target's settling time.
-func (r *runner) sweepUnchanged() func(context.Context, []targets.Node) (string, string, error) {
+// sweepUnchanged serves targets that cannot tell whether replication rests, and
+// those that could but for a leader that does not answer: replication rests once
+// nothing that can be read has changed for the target's settling time. A leader
+// that cannot be read is left out, and named.
+func (r *runner) sweepUnchanged() func(context.Context, []targets.Node) (string, string) {
 	var last string
 	var since time.Duration
-	return func(ctx context.Context, nodes []targets.Node) (string, string, error) {
-		now, err := r.sweep(ctx, nodes)
-		if err != nil {
-			return "", "", err
-		}
+	return func(ctx context.Context, nodes []targets.Node) (string, string) {
+		now, silent := r.sweep(ctx, nodes)
 		if now != last {
 			last, since = now, r.cluster.Now()
 		}
-		if rest := r.cluster.Now() - since; rest < r.conf.Settle {
-			return history.QuietMoving, "values still change", nil
+		where := ""
+		if len(silent) > 0 {
+			where = strings.Join(silent, "; ") + "; at the other leaders "
 		}
-		return history.QuietYes, fmt.Sprintf("nothing that can be read has changed for %s", r.conf.Settle), nil
+		switch rest := r.cluster.Now() - since; {
+		case len(silent) == len(nodes):
+			return history.QuietMoving, strings.Join(silent, "; ")
+		case rest < r.conf.Settle:
+			return history.QuietMoving, where + "values still change, or have not rested long enough"
+		}
+		return history.QuietYes, where + fmt.Sprintf("nothing that can be read has changed for %s", r.conf.Settle)
 	}
 }
 
-func (r *runner) sweep(ctx context.Context, nodes []targets.Node) (string, error) {
+// sweep hashes what can be read, and says who could not be read.
+func (r *runner) sweep(ctx context.Context, nodes []targets.Node) (hash string, silent []string) {
 	all := sha256.New()
 	for _, n := range nodes {
-		if err := r.sweepNode(ctx, n, all); err != nil {
-			return "", fmt.Errorf("%s: %w", n.Name(), err)
+		part := sha256.New()
+		if err := r.sweepNode(ctx, n, part); err != nil {
+			silent = append(silent, fmt.Sprintf("%s does not answer (%v)", n.Name(), err))
+			fmt.Fprintf(all, "%s is silent;", n.Name())
+			continue
 		}
+		all.Write(part.Sum(nil)) // never fails
 	}
-	return string(all.Sum(nil)), nil
+	return string(all.Sum(nil)), silent
 }
 
 // sweepNode hashes what a node holds. Every read has the time of an operation.

@@ -78,12 +78,16 @@ func removeFolder(store, dir string) {
 
 // pointLatest lets store/latest point to the run. It is a convenience: a file system without links does without it.
 func pointLatest(store, dir string) {
+	latest := filepath.Join(store, "latest")
+	if old, err := os.Readlink(latest); err == nil && filepath.Base(old) > filepath.Base(dir) {
+		return // a run that began later was faster to get here
+	}
 	rel, err := filepath.Rel(store, dir)
 	if err != nil {
 		return
 	}
 	next := filepath.Join(store, fmt.Sprintf(".latest-%d", os.Getpid()))
-	if os.Symlink(rel, next) == nil && os.Rename(next, filepath.Join(store, "latest")) != nil {
+	if os.Symlink(rel, next) == nil && os.Rename(next, latest) != nil {
 		_ = os.Remove(next)
 	}
 }

@@ -83,6 +83,12 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	}
 	ev := describe(f, phase)
 	ev.Why = why
+	switch {
+	case phase == history.Effective && drifts(f):
+		ev.Why = "a drift is measured once it has grown"
+	case phase == history.Healed && slices.ContainsFunc(f.Links, nemesis.At(n.Faults, n.at).Cuts):
+		ev.Why = "another fault still cuts a link of this one"
+	}
 	if len(f.Clocks) > 0 {
 		ev.Offsets = map[string]int64{}
 		for _, c := range f.Clocks {

@@ -94,16 +94,12 @@ type runner struct {
 
 // record does everything up to the sealed history.
 func (r *runner) record(ctx context.Context) (err error) {
-	began := time.Now()
 	if r.cluster == nil {
 		if r.cluster, err = r.deploy(ctx); err != nil {
 			return err
 		}
 	}
 	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
-	if r.World == "docker" {
-		r.opt.Progress("%d × %s are up and wired (%s) after %.1f s", r.Leaders, r.Target, r.Topology, time.Since(began).Seconds())
-	}
 	if err := r.refuseImpossible(); err != nil {
 		return err
 	}
@@ -342,33 +338,24 @@ func (r *runner) quiet(ctx context.Context) error {
 }
 
 func (r *runner) awaitQuiet(ctx context.Context) (state, why string, err error) {
-	ask := r.sweepUnchanged()
-	if q, ok := r.conf.System.(targets.Quiet); ok {
-		ask = func(ctx context.Context, nodes []targets.Node) (string, string, error) {
-			ctx, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
-			defer cancel()
-			return q.Quiet(ctx, nodes)
-		}
-	}
+	ask := r.askQuiet()
 	began := r.cluster.Now()
 	pause := min(max(r.conf.Settle/10, 5*time.Millisecond), 250*time.Millisecond)
 	var since time.Duration // when the present answer was first given
-	var last, lastWhy string
+	var last string
 	for {
 		asked, cancel := r.cluster.WithTimeout(ctx, began+r.Quiet-r.cluster.Now())
-		s, w, err := ask(asked, r.cluster.Nodes())
+		s, w := ask(asked, r.cluster.Nodes())
+		late := asked.Err() != nil
 		cancel()
 		if ctx.Err() != nil {
 			return "", "", ctx.Err()
 		}
 		now := r.cluster.Now()
-		if err != nil {
-			s, w = history.QuietMoving, err.Error()
-			if now-began >= r.Quiet && lastWhy != "" {
-				w = lastWhy // the deadline ended the question: the answer before says more
-			}
+		if late && why != "" {
+			s, w = history.QuietMoving, why // the deadline ended the question: the answer before says more
 		}
-		lastWhy = w
+		why = w
 		if s+w != last {
 			since, last = now, s+w
 		}
@@ -383,6 +370,26 @@ func (r *runner) awaitQuiet(ctx context.Context) (state, why string, err error) 
 		if err := r.cluster.Sleep(ctx, pause); err != nil {
 			return "", "", err
 		}
+	}
+}
+
+// askQuiet asks the target whether replication rests, and where it cannot tell,
+// sweeps what can be read.
+func (r *runner) askQuiet() func(context.Context, []targets.Node) (state, why string) {
+	sweep := r.sweepUnchanged()
+	q, ok := r.conf.System.(targets.Quiet)
+	if !ok {
+		return sweep
+	}
+	return func(ctx context.Context, nodes []targets.Node) (string, string) {
+		asked, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
+		state, why, err := q.Quiet(asked, nodes)
+		cancel()
+		if err != nil {
+			return sweep(ctx, nodes)
+		}
+		sweep = r.sweepUnchanged() // what rested before need not rest now
+		return state, why
 	}
 }
 

@@ -352,19 +352,26 @@ func TestASweepMayTakeLongerThanOneOperation(t *testing.T) {
 }
 
 func TestReplicationThatMovesForEverIsUnknownAtTheDeadline(t *testing.T) {
-	for name, quiet := range map[string]func() (string, string, error){
-		"moves":  func() (string, string, error) { return history.QuietMoving, "n1 is 5 behind", nil },
-		"errors": func() (string, string, error) { return "", "", errors.New("n1 is 5 behind") },
-	} {
-		r, s := staged(t, short)
-		r.conf.System = quietly{scripted{System: r.conf.System}, quiet}
-		o := finish(t, r, s)
-		if state, why := quietState(recorded(t, r)); state != history.QuietMoving || why != "n1 is 5 behind" {
-			t.Errorf("%s: %s, %q", name, state, why)
-		}
-		if v := o.Results.Properties["convergence"].Verdict; v != checker.Unknown || o.Results.Exit != 2 {
-			t.Errorf("%s: convergence %s, exit %d", name, v, o.Results.Exit)
-		}
+	r, s := staged(t, short)
+	r.conf.System = quietly{scripted{System: r.conf.System}, func() (string, string, error) { return history.QuietMoving, "n1 is 5 behind", nil }}
+	o := finish(t, r, s)
+	if state, why := quietState(recorded(t, r)); state != history.QuietMoving || why != "n1 is 5 behind" {
+		t.Errorf("%s, %q", state, why)
+	}
+	if v := o.Results.Properties["convergence"].Verdict; v != checker.Unknown || o.Results.Exit != 2 {
+		t.Errorf("convergence %s, exit %d", v, o.Results.Exit)
+	}
+}
+
+func TestATargetThatCannotTellIsSweptInstead(t *testing.T) {
+	r, s := staged(t, short)
+	r.conf.System = quietly{scripted{System: r.conf.System}, func() (string, string, error) { return "", "", errors.New("n3 is gone") }}
+	o := finish(t, r, s)
+	if state, why := quietState(recorded(t, r)); state != history.QuietYes || !strings.Contains(why, "nothing that can be read has changed") {
+		t.Errorf("%s, %q", state, why)
+	}
+	if v := o.Results.Properties["convergence"].Verdict; v != checker.Holds {
+		t.Errorf("convergence %s", v)
 	}
 }
 

@@ -4,7 +4,10 @@
 package mlcheck
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -73,8 +76,14 @@ func ReadTest(path string) (Test, error) {
 		return Test{}, usage("the Test document cannot be read: %w", err)
 	}
 	var t Test
-	if err := yaml.UnmarshalWithOptions(data, &t, yaml.Strict()); err != nil {
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := dec.Decode(&t); errors.Is(err, io.EOF) {
+		return Test{}, usage("%s is empty: it should hold a Test document; `mlcheck run --dry-run` prints one", path)
+	} else if err != nil {
 		return Test{}, usage("%s is not a Test document: %w", path, err)
+	}
+	if err := dec.Decode(&Test{}); !errors.Is(err, io.EOF) {
+		return Test{}, usage("%s holds more than one document: a run takes one", path)
 	}
 	return t, nil
 }
@@ -171,10 +180,10 @@ func (p *plan) lookUpOptions() error {
 		value := p.Options[name]
 		i := slices.Index(names, name)
 		if i < 0 {
-			return usage("%s", suggest.Unknown("option of target "+p.Target, name, names))
+			return usage("%s", suggest.Unknown(p.Target+" option", name, names))
 		}
 		if o := p.target.Options()[i]; len(o.Values) > 0 && !slices.Contains(o.Values, value) {
-			return usage("%s", suggest.Unknown("value of option "+name, value, o.Values))
+			return usage("%s", suggest.Unknown("value of "+name+" called", value, o.Values))
 		}
 		options[name] = value
 	}
@@ -193,6 +202,7 @@ func (p *plan) fill() error {
 		}
 	}
 	set(&p.Sessions, 2*p.Leaders)
+	set(&p.Keys, p.workload.KeyCount)
 	set(&p.Keys, 8)
 	set(&p.Rate, 20)
 	set(&p.Reads, Share(0.5))
@@ -235,7 +245,7 @@ func (p *plan) checkRanges() error {
 		{"skew", p.Skew.Seconds(), 0.2, 365 * 24 * 3600, " seconds"},
 	} {
 		if !(l.is >= l.low && l.is <= l.high) { // also refuses NaN
-			return usage("%s must be between %g and %g%s; it is %g", l.name, l.low, l.high, l.unit, l.is)
+			return usage("%s must be between %s and %s%s; it is %s", l.name, number(l.low), number(l.high), l.unit, number(l.is))
 		}
 	}
 	return nil
@@ -290,13 +300,15 @@ func (p *plan) checkClaims() error {
 
 func (p *plan) schedule() error {
 	if len(p.Faults) > 0 {
+		if err := p.checkDrawn(); err != nil {
+			return err
+		}
 		if err := nemesis.Check(p.Faults, p.nodes, p.conf.Links); err != nil {
 			return &UsageError{err}
 		}
 		return p.checkProvable()
 	}
-	d := nemesis.Draw{Kinds: p.Nemesis, Nodes: p.nodes, Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed}
-	faults, err := d.Schedule()
+	faults, err := p.draw().Schedule()
 	if err != nil {
 		return &UsageError{err}
 	}
@@ -305,6 +317,22 @@ func (p *plan) schedule() error {
 	}
 	p.Faults = faults
 	return p.checkProvable()
+}
+
+func (p *plan) draw() nemesis.Draw {
+	return nemesis.Draw{Kinds: p.Nemesis, Nodes: p.nodes, Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed}
+}
+
+// checkDrawn refuses a document that has both a schedule and kinds to draw one
+// from, unless the one is what is drawn from the other.
+func (p *plan) checkDrawn() error {
+	if len(p.Nemesis) == 0 {
+		return nil
+	}
+	if drawn, err := p.draw().Schedule(); err == nil && sameFaults(Test{Faults: drawn}, p.Test) {
+		return nil
+	}
+	return usage("the document has faults, and nemesis: %s, from which other faults would be drawn: take out one of the two", strings.Join(p.Nemesis, ", "))
 }
 
 // checkProvable refuses faults whose end or whose effect the run could not
@@ -374,7 +402,6 @@ func (t Test) Command() string {
 			b.WriteString(" --" + name + " " + quote(value))
 		}
 	}
-	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	share := func(x *float64) string {
 		if x == nil {
 			return ""
@@ -405,6 +432,8 @@ func (t Test) Command() string {
 	flag("seed", strconv.FormatUint(t.Seed, 10), "")
 	return b.String()
 }
+
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 func quote(s string) string {
 	if strings.ContainsAny(s, " \t\n'\"\\$`*?[]{}()<>|&;!#~") {

@@ -79,6 +79,9 @@ func faultState(ix *index, f *FaultReport, phases map[string]history.Event, drop
 		return absent
 	case f.Effective < 0:
 		return notMeasured
+	case f.Healing >= 0 && f.Healed < 0:
+		f.Note = strings.TrimPrefix(f.Note+"; nobody measured that it is gone", "; ")
+		return notMeasured
 	case f.Kind == "partition" && dropped == 0:
 		return idle
 	case f.Kind == "clock" && !ix.wroteUnder(f, phases):

@@ -120,7 +120,7 @@ func checkLostUpdates(ix *index) Result {
 	case ix.unreadable() != "":
 		r.Verdict, r.Reason = Unknown, ix.unreadable()
 	case r.Chances == 0:
-		r.Verdict, r.Reason = Unknown, "0 chances: no two read-modify-writes of a key overlapped at two leaders"
+		r.Verdict, r.Reason = Unknown, "0 chances: no two read-modify-writes read one version, and none overlapped at two leaders"
 	default:
 		r.Verdict = Holds
 		r.Reason = fmt.Sprintf("no read-modify-write was lost to another of the same version (%s)", plural(r.Chances, "chance", "chances"))
@@ -151,6 +151,7 @@ func (ix *index) judgeUpdates(r *Result, key int32, us []rmw) {
 	}
 	flagged := map[int32]bool{}
 	for _, same := range versions {
+		r.Chances += len(same) - 1 // all but one of them could be lost
 		winner := slices.IndexFunc(same, func(u update) bool { return u.effects > 0 })
 		for _, u := range same {
 			switch {
@@ -227,7 +228,8 @@ func (ix *index) readBefore(w int32) int32 {
 }
 
 // overlapping counts pairs of read-modify-writes of one key at two leaders of
-// which neither had ended when the other began.
+// which neither had ended when the other began. Those that read the same version
+// are chances already.
 func (ix *index) overlapping(us []rmw) int {
 	n := 0
 	us = slices.Clone(us)
@@ -236,7 +238,7 @@ func (ix *index) overlapping(us []rmw) int {
 	for _, u := range us {
 		open = slices.DeleteFunc(open, func(v rmw) bool { return ix.h.Return(v.op) < ix.h.Index(u.readOp) })
 		for _, v := range open {
-			if ix.node(v.op) != ix.node(u.op) {
+			if ix.node(v.op) != ix.node(u.op) && ix.src[v.read] != ix.src[u.read] {
 				n++
 			}
 		}

@@ -9,7 +9,7 @@ import (
 
 // tally sorts the properties by what counts for the verdict.
 type tally struct {
-	violated, unknown, holds, excused, observed, undecided []string
+	violated, unknown, holds, excused, observed, undecided, unclear []string
 }
 
 func tallyOf(res *Results) tally {
@@ -18,6 +18,8 @@ func tallyOf(res *Results) tally {
 		switch d := res.Properties[name]; {
 		case !d.Claimed && d.Verdict == Violated:
 			t.observed = append(t.observed, named(name, d))
+		case !d.Claimed && d.Verdict == Unknown && !strings.HasPrefix(d.Reason, "0 chances"):
+			t.unclear = append(t.unclear, name)
 		case !d.Claimed:
 		case d.Verdict == NotDecided:
 			t.undecided = append(t.undecided, name)
@@ -57,7 +59,7 @@ func combine(res *Results, h *history.History) {
 		res.Why = joined(t.holds) + plurals(len(t.holds), " holds", " hold")
 	case len(t.undecided)+len(t.excused) > 0:
 		res.Verdict, res.Exit = Unknown, ExitUnknown
-		res.Why = "no claim was decided, so nothing was proved"
+		res.Why = "no claim was decided, so nothing was proved; this workload cannot express " + strings.Join(t.undecided, ", ")
 	default:
 		res.Verdict, res.Exit = Unknown, ExitUnknown
 		res.Why = "nothing is claimed, so nothing was judged (--claim names what should hold)"
@@ -65,7 +67,7 @@ func combine(res *Results, h *history.History) {
 	for _, more := range []struct {
 		word  string
 		names []string
-	}{{"violated but excused", t.excused}, {"but violated without being claimed", t.observed}, {"claimed but not decided", t.undecided}} {
+	}{{"violated but excused", t.excused}, {"but violated without being claimed", t.observed}, {"not known, and not claimed", t.unclear}} {
 		if len(more.names) > 0 {
 			res.Why += "; " + more.word + ": " + strings.Join(more.names, ", ")
 		}

@@ -36,6 +36,7 @@ type Workload struct {
 	Atomic   bool                                  // wants several steps in one transaction where the target has them
 	Decides  []string                              // names of properties
 	Sessions int                                   // how many there must be; 0: as many as asked for
+	KeyCount int                                   // how many keys by default; 0: 8
 	Session  func(p Params, session int) Generator // sessions are numbered from 0
 	Keys     func(p Params) []string               // every key that any session may touch
 }

@@ -100,23 +100,21 @@ func rmw() Workload {
 	}
 }
 
-// sets is how many sets there are: few, so that they grow.
-func sets(p Params) int { return min(p.KeyCount, 3) }
-
 func set() Workload {
 	return Workload{
-		Name:    "set",
-		Help:    "add a new element to a set, or read the whole set",
-		Needs:   []history.F{history.Read, history.Add},
-		Decides: []string{"convergence", "durability", "read-your-writes", "monotonic-reads", "no-thin-air", "no-duplicates"},
-		Keys:    func(p Params) []string { return keys("s", sets(p)) },
+		Name:     "set",
+		Help:     "add a new element to a set, or read the whole set",
+		Needs:    []history.F{history.Read, history.Add},
+		KeyCount: 3, // few sets, so that they grow
+		Decides:  []string{"convergence", "durability", "read-your-writes", "monotonic-reads", "no-thin-air", "no-duplicates"},
+		Keys:     func(p Params) []string { return keys("s", p.KeyCount) },
 		Session: func(p Params, id int) Generator {
 			return newSession(p, id, func(_ time.Duration, r *rand.Rand) []history.Step {
 				f := history.Add
 				if r.Float64() < p.Reads {
 					f = history.Read
 				}
-				return []history.Step{{F: f, Key: "s" + strconv.Itoa(r.IntN(sets(p)))}}
+				return []history.Step{{F: f, Key: "s" + strconv.Itoa(r.IntN(p.KeyCount))}}
 			})
 		},
 	}

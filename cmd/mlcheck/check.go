@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -53,6 +54,9 @@ func show(w io.Writer, dir string, next []string) error {
 		return err
 	}
 	run.Next = next
+	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
+		run.Dir = "" // there is no report to point to
+	}
 	return reports.Terminal(w, run, style(w))
 }
 

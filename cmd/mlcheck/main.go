@@ -42,7 +42,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "mlcheck:", err)
 		var usage *mlcheck.UsageError
 		if errors.As(err, &usage) || !reachedCommand {
-			fmt.Fprintln(os.Stderr, "Nothing was run. `mlcheck run --help` has examples.")
+			fmt.Fprintln(os.Stderr, "`mlcheck --help` and the help of each command have examples.")
 			return exitUsage
 		}
 		return exitWorld

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mlcheck/mlcheck"
+	"github.com/mlcheck/mlcheck/checker"
 )
 
 // runFlags are the flags of `run` that are not fields of the Test.
@@ -54,6 +55,9 @@ reads; flags win over the document.`,
 					return err
 				}
 			}
+			if err := noZeros(cmd.Flags()); err != nil {
+				return err
+			}
 			flagged.Reads, flagged.Moves = &reads, &moves
 			overlay(cmd.Flags(), &t, flagged)
 			if err := addOptions(&t, f.options); err != nil {
@@ -71,9 +75,9 @@ reads; flags win over the document.`,
 	fl.IntVar(&flagged.Leaders, "leaders", 0, "how many leaders (default 3)")
 	fl.StringVar(&flagged.Workload, "workload", "", "what sessions do: register, rmw, set, causal (default register)")
 	fl.IntVar(&flagged.Sessions, "sessions", 0, "how many sessions (default two for each leader)")
-	fl.IntVar(&flagged.Keys, "keys", 0, "how many keys (default 8)")
+	fl.IntVar(&flagged.Keys, "keys", 0, "how many keys at a time (default 8; workload set: 3); registers are retired during a run, so that their ends tell of all of it")
 	fl.Float64Var(&flagged.Rate, "rate", 0, "operations per second of one session (default 20)")
-	fl.Float64Var(&reads, "reads", 0.5, "share of reads")
+	fl.Float64Var(&reads, "reads", 0.5, "share of reads among ordinary operations; probing shapes have their own")
 	fl.Float64Var(&moves, "moves", 0.05, "how likely a session moves to another leader before an operation; the first session at each leader stays")
 	fl.DurationVar(&flagged.Time, "time", 0, "how long the sessions run (default 20s)")
 	fl.DurationVar(&flagged.Timeout, "timeout", 0, "of one operation (default 5s)")
@@ -103,6 +107,18 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return &mlcheck.UsageError{Err: fmt.Errorf("`mlcheck %s` takes flags only, not %q", cmd.Name(), args[0])}
 	}
 	return nil
+}
+
+// noZeros refuses an explicit nothing where nothing would mean the default.
+func noZeros(fl *pflag.FlagSet) error {
+	var err error
+	fl.Visit(func(f *pflag.Flag) {
+		zero := f.Value.String() == "0" || f.Value.String() == "0s" || f.Value.String() == ""
+		if zero && !slices.Contains([]string{"seed", "reads", "moves"}, f.Name) && err == nil {
+			err = &mlcheck.UsageError{Err: fmt.Errorf("--%s is empty or zero; leave it out for the default", f.Name)}
+		}
+	})
+	return err
 }
 
 // overlay copies the fields whose flags were given.
@@ -152,7 +168,11 @@ func runTest(cmd *cobra.Command, t mlcheck.Test, f runFlags, bare bool, status *
 	if f.dryRun {
 		return printTest(out, full)
 	}
-	fmt.Fprintf(out, "%s\n", full.Command())
+	if f.file != "" {
+		fmt.Fprintf(out, "mlcheck run --test %s: %s\n", f.file, full.Command())
+	} else {
+		fmt.Fprintf(out, "%s\n", full.Command())
+	}
 	began := time.Now()
 	o, err := mlcheck.Run(cmd.Context(), t, mlcheck.Options{
 		Store: f.store, Keep: f.keep,
@@ -186,7 +206,27 @@ func next(o *mlcheck.Outcome, bare bool) []string {
 			"  " + green.Command(),
 		}
 	}
+	if names := unclaimed(o.Results); o.Results.Exit == 0 && len(names) > 0 {
+		again := o.Test
+		again.Claims = append(slices.Clone(again.Claims), names...)
+		return []string{
+			"Nobody claims what was violated, so this is no failure. To make it one:",
+			"  " + again.Command(),
+		}
+	}
 	return nil
+}
+
+// unclaimed are the properties that were violated though nobody claims them.
+func unclaimed(res *checker.Results) []string {
+	var names []string
+	for name, p := range res.Properties {
+		if !p.Claimed && p.Verdict == checker.Violated {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func printTest(w io.Writer, t mlcheck.Test) error {

@@ -80,8 +80,8 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 func open(ctx context.Context) (engine.Engine, error) {
 	eng, err := engine.Open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w. On Debian or Ubuntu, `scripts/engine up` (as root) installs and starts one; elsewhere start Docker or set DOCKER_HOST. "+
-			"The simulation needs no engine: --world sim, or --target reference", err)
+		return nil, fmt.Errorf("%w\nOn Debian or Ubuntu, `scripts/engine up` (as root) installs and starts one; elsewhere start Docker or set DOCKER_HOST. "+
+			"The simulated world needs no engine: --target reference", err)
 	}
 	return eng, nil
 }
@@ -120,7 +120,7 @@ func (c *Cluster) deploy(ctx context.Context) error {
 	if err := c.system.Wire(ctx, c.Nodes()); err != nil {
 		return fmt.Errorf("the nodes cannot be wired: %w", err)
 	}
-	c.cfg.Progress("%d nodes of %s are up and wired after %.1fs", len(c.nodes), c.cfg.Target, time.Since(began).Seconds())
+	c.cfg.Progress("%d × %s are up and wired after %.1f s", len(c.nodes), c.cfg.Target, time.Since(began).Seconds())
 	c.base = time.Now()
 	return nil
 }
