@@ -245,8 +245,11 @@ func faultWords(f checker.FaultReport) string {
 }
 
 func stretch(from, to int64) string {
-	if from < 0 || to < 0 {
-		return seconds(from) + " to " + seconds(to)
+	switch {
+	case from >= 0 && to < 0:
+		return seconds(from) + " on, not ended"
+	case from < 0:
+		return "never"
 	}
 	return strings.TrimSuffix(seconds(from), " s") + "–" + seconds(to)
 }
