@@ -67,7 +67,7 @@ func combine(res *Results, h *history.History) {
 	for _, more := range []struct {
 		word  string
 		names []string
-	}{{"violated but excused", t.excused}, {"but violated without being claimed", t.observed}, {"not known, and not claimed", t.unclear}} {
+	}{{"violated but excused", t.excused}, {"violated though nobody claims it", t.observed}, {"not known, and not claimed", t.unclear}} {
 		if len(more.names) > 0 {
 			res.Why += "; " + more.word + ": " + strings.Join(more.names, ", ")
 		}

@@ -153,3 +153,26 @@ func TestTheDocsLinkToWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// What the README shows of the lesson is what the lesson prints. A line that
+// ends with "…" is the beginning of one.
+func TestTheREADMEShowsWhatTheLessonPrints(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(text), "```text\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	if !found || len(strings.Split(shown, "\n")) < 5 {
+		t.Fatal("the README shows nothing of the lesson")
+	}
+	var out bytes.Buffer
+	cmd := exec.Command(binary(t), "run", "--store", t.TempDir())
+	cmd.Stdout = &out
+	_ = cmd.Run() // it ends with 1, as the other tests make sure
+	for _, line := range strings.Split(shown, "\n") {
+		if !strings.Contains(out.String(), "\n"+strings.TrimSuffix(line, "…")) {
+			t.Errorf("the lesson does not print %q", line)
+		}
+	}
+}
