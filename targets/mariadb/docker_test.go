@@ -16,26 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/dockertest"
 	"github.com/mlcheck/mlcheck/targets"
 )
 
-// These tests run real servers, with nothing but the docker command line, when
-// MLCHECK_DOCKER is required or auto. Cut links need the agent, so they are the
-// end-to-end tests' business.
-
-func needDocker(t *testing.T) {
-	t.Helper()
-	mode := os.Getenv("MLCHECK_DOCKER")
-	if mode == "" || mode == "off" {
-		t.Skip("MLCHECK_DOCKER is off")
-	}
-	if err := exec.Command("docker", "version").Run(); err != nil {
-		if mode == "required" {
-			t.Fatalf("MLCHECK_DOCKER=required, and no engine answers (%v); run scripts/engine up", err)
-		}
-		t.Skip("no engine answers")
-	}
-}
+// These tests run real servers, with nothing but the docker command line. Cut
+// links need the agent, so they are the end-to-end tests' business.
 
 func docker(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
@@ -85,7 +71,7 @@ type cluster struct {
 
 func deploy(t *testing.T, c targets.Config) cluster {
 	t.Helper()
-	needDocker(t)
+	dockertest.Engine(t)
 	buildImage(t)
 	c.Nodes, c.World = []string{"n1", "n2", "n3"}, "docker"
 	plan, err := New().Configure(c)
