@@ -24,7 +24,7 @@ func (h *History) Timed() bool {
 // errSeen ends the reading of a file of which enough is known.
 var errSeen = errors.New("enough was seen")
 
-// start is the beginning of a file, uncompressed and without leading white
+// startOf is the beginning of a file, uncompressed and without leading white
 // space; it has at least two bytes where the file has.
 func startOf(at io.ReaderAt, size int64) []byte {
 	var head []byte
@@ -39,24 +39,45 @@ func startOf(at io.ReaderAt, size int64) []byte {
 	return head
 }
 
-// foreign reads lines of another tool's format.
-type foreign interface {
-	line(text []byte) error // its error is a sentence, without the line's number
-	history() *History
-}
-
-// foreignFormat tells a format by its first bytes; nil: it is our own, or none.
-func foreignFormat(head []byte) foreign {
-	if len(head) >= 2 && (head[0] == 'r' || head[0] == 'w') && head[1] == '(' {
-		return newPlumeReader()
+// foreignFormat is what reads a format, which it tells by its first bytes; nil:
+// it is our own, or none.
+func foreignFormat(head []byte) func(io.ReaderAt, int64) (*History, error) {
+	switch {
+	case len(head) >= 2 && (head[0] == 'r' || head[0] == 'w') && head[1] == '(':
+		return readPlume
+	case startsEDN(head):
+		return readJepsen
 	}
 	return nil
 }
 
-// readForeign reads the lines of a foreign file. What follows the last line end
-// is a line too.
-func readForeign(at io.ReaderAt, size int64, f foreign) (*History, error) {
-	r := &reader{foreign: f}
+// startsEDN says whether the first thing that is no comment is a map with a
+// keyword or a tagged value, be it in a vector or list.
+func startsEDN(head []byte) bool {
+	for i := 0; i+1 < len(head); i++ {
+		switch c := head[i]; {
+		case c == ';':
+			end := bytes.IndexByte(head[i:], '\n')
+			if end < 0 {
+				return true // a comment, which nothing else starts with
+			}
+			i += end
+		case c == '{':
+			rest := bytes.TrimLeft(head[i+1:], " \t\r\n,")
+			return len(rest) > 0 && rest[0] == ':'
+		case c == '#':
+			return true
+		case !ednSpace(c) && c != '[' && c != '(':
+			return false
+		}
+	}
+	return false
+}
+
+// readPlume reads Plume text. What follows the last line end is a line too.
+func readPlume(at io.ReaderAt, size int64) (*History, error) {
+	f := newPlumeReader()
+	r := &reader{plume: f}
 	z, err := lines(at, size, r.take)
 	if err == nil && len(r.rest) > 0 {
 		err = r.add(r.rest)

@@ -3,6 +3,7 @@ package history_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -74,5 +75,40 @@ func TestWhatPlumeTextCannotSayIsNotDecided(t *testing.T) {
 	}
 	if d["cc"].Verdict != checker.Holds {
 		t.Errorf("cc is %s (%s)", d["cc"].Verdict, d["cc"].Reason)
+	}
+}
+
+func TestTheFiguresOfThePaperOnCausalConsistencyAreJudgedAsThere(t *testing.T) {
+	for _, path := range recorded(t, "popl17/*.edn") {
+		want, name := checker.Holds, filepath.Base(path)
+		if name == "paper_history_e.edn" {
+			want = checker.Violated
+		}
+		if cc := verdicts(t, path)["cc"]; cc.Verdict != want {
+			t.Errorf("%s: cc is %s (%s), want %s", name, cc.Verdict, cc.Reason, want)
+		}
+	}
+}
+
+func TestJepsenHistoriesAreReadOrRefusedByLine(t *testing.T) {
+	refused := map[string]string{
+		"bank.edn":              "line 2: a read returned a map",
+		"cas-register-good.edn": "line 15: event 15, step 2: \"w\" writes 3 to \"register\" a second time",
+	}
+	operations := map[string]int{
+		"cas-register-bad.edn": 4, "counter.edn": 287, "list-append-gh-30.edn": 5, "paper-example.edn": 4,
+		"rw-register.edn": 3, "set.edn": 4, "set_full.edn": 294,
+	}
+	for _, path := range recorded(t, "edn/*.edn") {
+		name := filepath.Base(path)
+		h, err := history.Open(path)
+		switch why := refused[name]; {
+		case why != "" && (err == nil || !strings.Contains(err.Error(), why)):
+			t.Errorf("%s: got %v, want %q", name, err, why)
+		case why == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case why == "" && h.Len() != operations[name]:
+			t.Errorf("%s: %d operations, want %d", name, h.Len(), operations[name])
+		}
 	}
 }
