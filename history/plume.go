@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // plumeHeader is what Plume text says by being Plume text: sessions are ordered
@@ -190,14 +191,30 @@ func parsePlume(text []byte) (l plumeLine, ok bool) {
 	default:
 		return l, false
 	}
-	var ok1, ok2, ok3, ok4 bool
-	l.key, ok1 = c.number()
-	l.keyText = text[2:c.p]
-	ok1 = ok1 && c.char(',')
-	l.value, ok2 = c.number()
-	ok2 = ok2 && c.char(',')
-	l.session, ok3 = c.number()
-	ok3 = ok3 && c.char(',')
-	l.transaction, ok4 = c.number()
-	return l, ok1 && ok2 && ok3 && ok4 && c.char(')') && c.p == len(text)
+	for i, to := range [...]*int64{&l.key, &l.value, &l.session, &l.transaction} {
+		if i > 0 && !c.char(',') {
+			return l, false
+		}
+		if *to, ok = c.integer(); !ok {
+			return l, false
+		}
+		if i == 0 {
+			l.keyText = text[2:c.p]
+		}
+	}
+	return l, c.char(')') && c.p == len(text)
+}
+
+// integer reads any number of 64 bits.
+func (c *cursor) integer() (int64, bool) {
+	from := c.p
+	if n, ok := c.number(); ok {
+		return n, true
+	}
+	for c.p = from; c.p < len(c.b) && (c.b[c.p] == '-' || c.b[c.p]-'0' <= 9); {
+		c.p++
+	}
+	text := string(c.b[from:c.p])
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == text
 }
