@@ -111,6 +111,7 @@ func TestAWrongLineOfAJepsenHistoryIsNamed(t *testing.T) {
 		whole + "{:type :invoke :process 1 :f :txn :value [[:r]]}":                                               "line 2: [:r] is no",
 		whole + "{:type :invoke :process 1 :f :txn :value [[:inc 4 1]]}":                                         "line 2: there is no step :inc",
 		whole + "{:type :invoke :process 1 :f :cas :value 3}":                                                    "line 2: 3 is no [old new]",
+		whole + "{:type :invoke :process 1 :f :add :value 2}":                                                    "line 1: a :write in a history with :add",
 		whole + ":words": "line 2: :words is no operation",
 		whole + "}":      "line 2: '}' closes nothing",
 		whole + "{:a}":   "line 2: a map has a key without a value",

@@ -72,6 +72,9 @@ func (j *jepsenShape) steps(op *jepsenOp) ([]Step, error) {
 		}
 		return nil, fmt.Errorf(":value is missing, and :%s needs one", op.f)
 	}
+	if j.adds && (op.f == "write" || op.f == "cas") {
+		return nil, fmt.Errorf("a :%s in a history with :add: whether a read is of a register, a set or a counter does not show", op.f)
+	}
 	switch op.f {
 	case "read":
 		return j.read(op, op.value)
