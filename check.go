@@ -13,28 +13,29 @@ import (
 
 // Check judges a history: a run folder, or a bare history file. It is the same
 // for a run that has just ended and for a record from anywhere. In a run
-// folder the results and the reports are written anew.
-func Check(ctx context.Context, path string) (*checker.Results, error) {
+// folder the results and the reports are written anew. Claims are added to those
+// of the history; one of another tool has none.
+func Check(ctx context.Context, path string, claims ...history.Claim) (*checker.Results, error) {
 	if !isFolder(path) {
 		h, err := history.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		return judge(ctx, h, path)
+		return judge(ctx, h, path, claims)
 	}
 	run, err := reports.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	if run.Results, err = judge(ctx, run.History, path); err != nil {
+	if run.Results, err = judge(ctx, run.History, path, claims); err != nil {
 		return nil, err
 	}
 	run.Results.Repeat = repeat(path)
 	return run.Results, reports.WriteAll(path, run)
 }
 
-func judge(ctx context.Context, h *history.History, path string) (*checker.Results, error) {
-	res := checker.Check(ctx, h, checker.Options{})
+func judge(ctx context.Context, h *history.History, path string, claims []history.Claim) (*checker.Results, error) {
+	res := checker.Check(ctx, h, checker.Options{Claims: claims})
 	sha, err := history.SHA256(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

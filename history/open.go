@@ -29,8 +29,8 @@ type LineError struct {
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Msg) }
 
 // Open reads a history from a file, or from the run folder that holds it
-// (history.jsonl.zst, or history.jsonl without compression). Which of the two a
-// file is shows in its content. A truncated or damaged file gives everything
+// (history.jsonl.zst, or history.jsonl without compression), or another tool's
+// history: Plume text, or Jepsen's EDN. Which of them a file is shows in its content. A truncated or damaged file gives everything
 // before the damage, with History.Damage saying so; an error means that nothing
 // could be read or the content is not a history at all, with a [*LineError]
 // where a line is to blame. It takes some 0.5 µs and 55 bytes for an operation.
@@ -116,6 +116,9 @@ func lines(at io.ReaderAt, size int64, f func([]byte) error) (*zstdFile, error) 
 
 // read reads a history.
 func read(at io.ReaderAt, size int64) (*History, error) {
+	if foreign := foreignFormat(startOf(at, size)); foreign != nil {
+		return foreign(at, size)
+	}
 	r := &reader{}
 	z, err := lines(at, size, r.take)
 	if err == nil {
@@ -145,10 +148,11 @@ const maxLine = 32 << 20
 
 // reader makes lines out of pieces and a history out of lines.
 type reader struct {
-	p      *parser // nil before the header
-	rest   []byte  // the line that the last piece ended in
-	line   int     // lines so far
-	off    int64   // where the next line starts, in uncompressed bytes
+	p      *parser      // nil before the header
+	plume  *plumeReader // in its place, for Plume text
+	rest   []byte       // the line that the last piece ended in
+	line   int          // lines so far
+	off    int64        // where the next line starts, in uncompressed bytes
 	events int
 	damage string // set with errTorn
 }
@@ -201,6 +205,9 @@ func (r *reader) add(text []byte) error {
 }
 
 func (r *reader) parse(text []byte) error {
+	if r.plume != nil {
+		return r.plume.line(text)
+	}
 	if r.p == nil || !r.p.fast(text) {
 		if len(bytes.TrimSpace(text)) == 0 {
 			return nil

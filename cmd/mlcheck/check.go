@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,22 +18,37 @@ import (
 
 func checkCommand(status *int) *cobra.Command {
 	var asJSON bool
+	var names []string
 	cmd := &cobra.Command{
-		Use:   "check PATH",
-		Short: "Judge a recorded run, or a bare history, again",
-		Long: `Judge a history: a run folder, or a history file from anywhere. In a run folder
-results.json, junit.xml and report.html are written anew. The same history gives
-the same results.`,
+		Use:   "check PATH...",
+		Short: "Judge recorded runs, or bare histories, again",
+		Long: `Judge histories: run folders, or history files from anywhere, in mlcheck's own
+format, as Plume text or as Jepsen's EDN, compressed or not; the content tells
+which. In a run folder results.json, junit.xml and report.html are written anew.
+The same history gives the same results.
+
+Of several, each has a line: the verdict, the properties that are violated,
+and the path. The exit status is the worst one: 4 an internal error, 3 a path
+that is no history, 1 a claim is violated, 2 unknown, 0 every claim holds.`,
 		Example: `  mlcheck check store/latest
-  mlcheck check history.jsonl.zst --json`,
+  mlcheck check history.jsonl.zst --json
+  mlcheck check --claim cc histories/*.txt`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &mlcheck.UsageError{Err: fmt.Errorf("`mlcheck check` takes one path, of a run folder or a history file; it got %d", len(args))}
+			if len(args) == 0 {
+				return &mlcheck.UsageError{Err: errors.New("`mlcheck check` takes at least one path, of a run folder or a history file")}
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			res, err := mlcheck.Check(cmd.Context(), args[0])
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			claims, err := claimsOf(names)
+			if err != nil {
+				return err
+			}
+			if len(args) > 1 {
+				*status, err = checkMany(cmd.Context(), args, claims, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return err
+			}
+			res, err := mlcheck.Check(cmd.Context(), args[0], claims...)
 			if err != nil {
 				return &mlcheck.UsageError{Err: err}
 			}
@@ -43,8 +59,21 @@ the same results.`,
 			return showResults(cmd.OutOrStdout(), args[0], res)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print results.json instead of text")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print results.json instead of text; of several paths, an object a line")
+	cmd.Flags().StringSliceVar(&names, "claim", nil, "properties that must hold, beside the history's own claims")
 	return cmd
+}
+
+// claimsOf are the claims of the command line.
+func claimsOf(names []string) ([]history.Claim, error) {
+	var claims []history.Claim
+	for _, n := range names {
+		if _, ok := checker.Lookup(n); !ok {
+			return nil, &mlcheck.UsageError{Err: fmt.Errorf("there is no property %q: `mlcheck list` has their names", n)}
+		}
+		claims = append(claims, history.Claim{Property: n, Source: "command line"})
+	}
+	return claims, nil
 }
 
 // show prints a run folder's results.

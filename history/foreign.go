@@ -1,0 +1,93 @@
+package history
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// onlyNode stands for the leaders in histories of formats that name none. Their
+// header names no nodes either, so nothing takes it for a leader.
+const onlyNode = "store"
+
+// Timed says whether the record holds times. Without them nothing says which
+// operation had ended before another started.
+func (h *History) Timed() bool {
+	for k := range h.start {
+		if h.start[k] != 0 || h.end[k] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// errSeen ends the reading of a file of which enough is known.
+var errSeen = errors.New("enough was seen")
+
+// startOf is the beginning of a file, uncompressed and without leading white
+// space; it has at least two bytes where the file has.
+func startOf(at io.ReaderAt, size int64) []byte {
+	var head []byte
+	// Whatever is wrong with the file is told by who reads all of it.
+	_, _ = lines(at, size, func(b []byte) error {
+		head = append(head, b[:min(len(b), 4096)]...)
+		if head = bytes.TrimLeft(head, " \t\r\n"); len(head) < 2 {
+			return nil
+		}
+		return errSeen
+	})
+	return head
+}
+
+// foreignFormat is what reads a format, which it tells by its first bytes; nil:
+// it is our own, or none.
+func foreignFormat(head []byte) func(io.ReaderAt, int64) (*History, error) {
+	switch {
+	case len(head) >= 2 && (head[0] == 'r' || head[0] == 'w') && head[1] == '(':
+		return readPlume
+	case startsEDN(head):
+		return readJepsen
+	}
+	return nil
+}
+
+// startsEDN says whether the first thing that is no comment is a map with a
+// keyword or a tagged value, be it in a vector or list.
+func startsEDN(head []byte) bool {
+	for i := 0; i+1 < len(head); i++ {
+		switch c := head[i]; {
+		case c == ';':
+			end := bytes.IndexByte(head[i:], '\n')
+			if end < 0 {
+				return true // a comment, which nothing else starts with
+			}
+			i += end
+		case c == '{':
+			rest := bytes.TrimLeft(head[i+1:], " \t\r\n,")
+			return len(rest) > 0 && rest[0] == ':'
+		case c == '#':
+			return true
+		case !ednSpace(c) && c != '[' && c != '(':
+			return false
+		}
+	}
+	return false
+}
+
+// readPlume reads Plume text. What follows the last line end is a line too.
+func readPlume(at io.ReaderAt, size int64) (*History, error) {
+	f := newPlumeReader()
+	r := &reader{plume: f}
+	z, err := lines(at, size, r.take)
+	if err == nil && len(r.rest) > 0 {
+		err = r.add(r.rest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := f.history()
+	if z != nil {
+		h.Damage = z.damage
+	}
+	return h, nil
+}
