@@ -188,6 +188,7 @@ func agree(t testing.TB, ops []tiny) {
 	if (got.Violations == 0) != want {
 		t.Fatalf("%v: cc is %v by definition, the checker says %s %+v", ops, want, got.Verdict, got.Findings)
 	}
+	agreeCCv(t, ops, ix)
 	before, ok := causalOrder(ops)
 	if !ok {
 		return

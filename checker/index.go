@@ -38,8 +38,9 @@ type index struct {
 	coOnce, plusOnce, fatesOnce sync.Once
 	coOrder, plusOrder          *order
 	fateList                    *fates
-	walkLock                    sync.Mutex
+	walkLock, searchLock        sync.Mutex
 	walked                      *bySession
+	searched                    *causal
 }
 
 // What a read step returned, when it is not the step of a write.

@@ -86,8 +86,10 @@ func (o *order) lastBefore(r run, e int32) int32 {
 }
 
 // overwritten is a certain write of the key that is after w and before e, or -1.
-// It prefers one of e's own session.
-func (o *order) overwritten(key, w, e int32) int32 {
+// It prefers one of e's own session. Where c collects rivals, it also notes the
+// writes before e that are concurrent with w, the last of each session: step s
+// of e returned w, and so put it after them.
+func (o *order) overwritten(key, w, e, s int32, c *causal) int32 {
 	found := int32(-1)
 	for _, r := range o.keys.of(key) {
 		n := o.keys.upTo(r, o.past(e, r.slot))
@@ -97,7 +99,13 @@ func (o *order) overwritten(key, w, e int32) int32 {
 			continue
 		}
 		v := o.keys.event[int(r.from)+n-1]
-		if v == w || !o.before(w, v) {
+		if v == w {
+			continue
+		}
+		if !o.before(w, v) {
+			if c != nil && c.rivals != nil {
+				c.rivals = append(c.rivals, rival{v, w, s})
+			}
 			continue
 		}
 		if r.slot == o.slot[e] {

@@ -98,6 +98,23 @@ func TestProperties(t *testing.T) {
 		{name: "and nowhere else", property: "cc", want: "unknown", text: "s1@n1 w x 1\ns2@n1 w y 2\ns3@n2 r y 2\ns3@n2 r x -\n"},
 		{name: "node order ends at a restart", property: "cc", want: "unknown", hd: history.Header{NodeOrder: true}, text: "s1@n1 w x 1\nfault 1 kill effective n1\ns2@n1 w y 2\ns3@n2 r y 2\ns3@n2 r x -\n"},
 
+		// ccv
+		{name: "two who choose differently", property: "ccv", want: "violated 1 CyclicCF", text: "s1@n1 w x 1\ns2@n2 w x 2\ns1@n1 r x 2\ns2@n2 r x 1\n"},
+		{name: "which causality alone allows", property: "cc", want: "holds", text: "s1@n1 w x 1\ns2@n2 w x 2\ns1@n1 r x 2\ns2@n2 r x 1\n"},
+		{name: "two who choose alike", property: "ccv", want: "holds", text: "s1@n1 w x 1\ns2@n2 w x 2\ns1@n1 r x 2\ns2@n2 r x 2\n"},
+		{name: "one who chooses both ways", property: "ccv", want: "violated 1 CyclicCF", text: "s1@n1 w x 1\ns2@n2 w x 2\ns2@n2 r x 1\ns2@n2 r x 2\n"},
+		{name: "a circle over two keys", property: "ccv", want: "violated 1 CyclicCF", text: "s1@n1 w x 1\ns1@n1 w y 2\ns2@n2 w y 3\ns2@n2 w x 4\ns3@n3 r x 1\ns3@n3 r x 4\ns3@n3 r x 1\ns4@n3 r y 2\ns4@n3 r y 3\ns4@n3 r x 1\n"},
+		{name: "store buffering is no circle", property: "ccv", want: "holds", text: "s1@n1 w x 1\ns1@n1 r y -\ns2@n2 w y 2\ns2@n2 r x -\ns1@n1 r y 2\ns1@n1 r x 1\n"},
+		{name: "a choice of a write that may have happened", property: "ccv", want: "violated 1 CyclicCF", text: "s1@n1 w x 1\ns2@n2 w x 2 info\ns3@n3 r x 1\ns3@n3 r x 2\ns4@n2 r x 2\ns4@n2 r x 1\n"},
+		{name: "nothing follows a write that may have happened", property: "ccv", want: "unknown", text: "s1@n1 w x 1 info\ns2@n2 w x 2 info\ns1@n1 r x 2\ns2@n2 r x 1\n"},
+		{name: "a session that moved knew nothing", property: "ccv", want: "unknown", text: "s1@n1 w x 1\ns2@n2 w x 2\ns1@n3 r x 2\ns2@n3 r x 1\n"},
+		{name: "what breaks cc breaks it", property: "ccv", want: "violated 1 WriteCORead", text: "s1@n1 w x 1\ns1@n1 w x 2\ns1@n1 w y 3\ns2@n2 r y 3\ns2@n2 r x 1\n"},
+		{name: "what nobody knew is no choice", property: "ccv", want: "unknown", text: "s1@n1 w x 1\ns2@n2 w x 2\ns3@n3 r x 1\ns4@n3 r x 2\n"},
+		{name: "transactions that choose differently", property: "ccv", want: "violated 1 CyclicCF", hd: history.Header{Granularity: "transaction"}, text: "s1@n1 w x 1, w y 2\ns2@n2 w x 3, w y 4\ns3@n3 r x 1, r y 4\n"},
+		{name: "which without that promise need not", property: "ccv", want: "unknown", text: "s1@n1 w x 1, w y 2\ns2@n2 w x 3, w y 4\ns3@n3 r x 1, r y 2\n"},
+		{name: "first write wins is not judged", property: "ccv", want: "not decided", hd: history.Header{Policy: "first"}, text: "s1@n1 w x 1\ns2@n2 w x 2\ns1@n1 r x 2\ns2@n2 r x 1\n"},
+		{name: "an element without its cause", property: "ccv", want: "violated 1 WriteCOInitRead", text: "s1@n1 add s 1\ns1@n1 add s 2\ns2@n2 r s [2]\n"},
+
 		// read-your-writes
 		{name: "an own write is not read", property: "read-your-writes", want: "violated 1 own write not read", text: "s1@n1 w x 1\ns1@n1 r x -\n"},
 		{name: "an older value is read", property: "read-your-writes", want: "violated 1 own write not read", text: "s2@n2 w x 1\ns1@n1 r x 1\ns1@n1 w x 2\ns1@n1 r x 1\n"},
