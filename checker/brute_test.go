@@ -201,6 +201,7 @@ func agree(t testing.TB, ops []tiny) {
 			t.Fatalf("%v: %s is violated %d times by definition, the checker says %d", ops, p.name, want, got.Violations)
 		}
 	}
+	agreeWriteOrder(ctx, t, ops, before, ix)
 }
 
 // TestSmallHistoriesAgreeWithTheDefinition goes through every history of up to

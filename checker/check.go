@@ -152,7 +152,7 @@ func also(by, source, target string) string {
 // implied are the properties that hold wherever the first one does, on the same
 // causal order.
 var implied = map[string][]string{
-	"cc":  {"read-your-writes", "monotonic-reads"},
+	"cc":  {"read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"},
 	"ccv": {"cc"},
 }
 

@@ -38,9 +38,12 @@ type index struct {
 	coOnce, plusOnce, fatesOnce sync.Once
 	coOrder, plusOrder          *order
 	fateList                    *fates
-	walkLock, searchLock        sync.Mutex
+	walkLock                    sync.Mutex
 	walked                      *bySession
+	searchLock                  sync.Mutex
 	searched                    *causal
+	orderLock                   sync.Mutex
+	ordered                     *writeOrders
 }
 
 // What a read step returned, when it is not the step of a write.
