@@ -1,13 +1,9 @@
 package checker
 
-import (
-	"sort"
+import "github.com/mlcheck/mlcheck/history"
 
-	"github.com/mlcheck/mlcheck/history"
-)
-
-// keyReads are, by key and slot, the writes that were read there: what makes
-// "which writes of this key had that session read by then" a binary search.
+// keyReads are, by key and slot, the writes that were read there: for
+// "which writes of this key had that session read by then".
 // A run has an entry only where a read changed what is known.
 type keyReads struct {
 	first []int32 // key → its first run; one more than there are keys
@@ -103,12 +99,4 @@ func (kr *keyReads) with(o *order, list, write, reader int32) int32 {
 func (kr *keyReads) cons(write, reader, next int32) int32 {
 	kr.cells = append(kr.cells, cell{write, reader, next})
 	return int32(len(kr.cells) - 1)
-}
-
-func (kr *keyReads) of(key int32) []run { return kr.runs[kr.first[key]:kr.first[key+1]] }
-
-// upTo is the last entry of the run among the first n events of its slot, or -1.
-func (kr *keyReads) upTo(r run, n int32) int32 {
-	at := kr.at[r.from:r.to]
-	return r.from + int32(sort.Search(len(at), func(i int) bool { return at[i] >= n })) - 1
 }

@@ -91,11 +91,12 @@ func (o *order) lastBefore(r run, e int32) int32 {
 // of e returned w, and so put it after them.
 func (o *order) overwritten(key, w, e, s int32, c *causal) int32 {
 	found := int32(-1)
+	past, own := o.viewOf(e), o.viewOf(w)
 	for _, r := range o.keys.of(key) {
-		n := o.keys.upTo(r, o.past(e, r.slot))
+		n := o.keys.upTo(r, past.of(r.slot))
 		// Nearly every write that e knows of was known to w too: its row alone
 		// says so, without a look at the rows of the others.
-		if n == 0 || o.keys.at[int(r.from)+n-1] < o.past(w, r.slot) {
+		if n == 0 || o.keys.at[int(r.from)+n-1] < own.of(r.slot) {
 			continue
 		}
 		v := o.keys.event[int(r.from)+n-1]

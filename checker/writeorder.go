@@ -116,13 +116,14 @@ func (ix *index) writeOrder(ctx context.Context) (writeOrders, error) {
 	return both, err
 }
 
-// writeOrders walks every session at every node once, on all processors: O(n·k·log n).
+// writeOrders walks every session at every node once, on all processors: O(n·k).
 func (o *order) writeOrders(ctx context.Context) (writeOrders, error) {
 	reads, restarts := o.readsByKey(), restartIndexes(o.ix.h)
 	parts, err := parallelBy(ctx, 1, o.trunks, func(s, _ int) writeOrders {
 		w := &writeWalk{
 			sessionWalk: sessionWalk{order: o}, reads: reads, restarts: restarts,
-			shown: shown{written: newMarks(len(o.slots)), caused: newMarks(len(o.slots))},
+			shown:    shown{written: newMarks(len(o.slots)), caused: newMarks(len(o.slots))},
+			writesIn: make([]int32, len(o.keys.runs)), readsIn: make([]int32, len(reads.runs)),
 		}
 		for _, node := range o.nodesOf(s) {
 			w.session(s, node)
@@ -155,12 +156,16 @@ type writeWalk struct {
 	reads    *keyReads
 	restarts map[string][]int
 	shown    shown
-	found    writeOrders
+	// The entries of each run, of keys and of reads, that are within what was
+	// shown. They only grow until the next restart, so that finding them costs
+	// one pass over the runs for each session and not a search for each read.
+	writesIn, readsIn []int32
+	found             writeOrders
 }
 
 func (w *writeWalk) session(s, node int) {
 	h := w.ix.h
-	w.shown.clear()
+	w.forget()
 	restarts, epoch := w.restarts[h.Nodes()[node]], 0
 	for _, e := range w.slots[s].events {
 		k := w.ix.op(e)
@@ -169,7 +174,7 @@ func (w *writeWalk) session(s, node int) {
 		}
 		asked, answered := sort.SearchInts(restarts, h.Index(k)), sort.SearchInts(restarts, h.Return(k))
 		if answered != epoch {
-			w.shown.clear()
+			w.forget()
 			epoch = answered
 		}
 		from, to := w.ix.steps(e)
@@ -186,6 +191,24 @@ func (w *writeWalk) session(s, node int) {
 			}
 		}
 	}
+}
+
+// forget starts anew: at another node, or after a restart.
+func (w *writeWalk) forget() {
+	if w.shown.any {
+		w.shown.clear()
+		clear(w.writesIn)
+		clear(w.readsIn)
+	}
+}
+
+// advance is how many entries of a run, at the given positions, are among the
+// first n events of its slot, given how many were the last time.
+func advance(at []int32, last, n int32) int32 {
+	for int(last) < len(at) && at[last] < n {
+		last++
+	}
+	return last
 }
 
 // judged says whether a read says anything about the order of writes: of a
@@ -207,25 +230,29 @@ func (w *writeWalk) judge(key, e, s int32) {
 // that was shown. Nothing follows a branch, so only sessions matter.
 func (w *writeWalk) judgeWritten(key, e, s int32) {
 	g := w.source(s)
+	past := w.viewOf(g)
 	chance, doubt := false, false
-	for _, r := range w.keys.of(key) {
+	for i := w.keys.first[key]; i < w.keys.first[key+1]; i++ {
+		r := w.keys.runs[i]
 		if int(r.slot) >= w.trunks {
 			continue
 		}
-		n := w.keys.upTo(r, w.shown.written.without(r.slot, key))
-		if n == 0 {
+		n := advance(w.keys.at[r.from:r.to], w.writesIn[i], w.shown.written.without(r.slot, key))
+		if w.writesIn[i] = n; n == 0 {
 			continue
 		}
 		chance = true
-		i := int(r.from) + n - 1
-		if v := w.keys.event[i]; !w.knew(g, r.slot, w.keys.at[i]) && v != g {
-			if w.older(key, e, s, v) {
-				w.found.written.chances++
-				w.found.written.broken = append(w.found.written.broken, misorder{s, v, -1})
-				return
-			}
-			doubt = doubt || w.suspicious(s, v)
+		// What is in the past of the write that was read is not newer; nearly all is.
+		v := w.keys.event[r.from+n-1]
+		if v == g || w.keys.at[r.from+n-1] < past.of(r.slot) {
+			continue
 		}
+		if w.older(key, e, s, v) {
+			w.found.written.chances++
+			w.found.written.broken = append(w.found.written.broken, misorder{s, v, -1})
+			return
+		}
+		doubt = doubt || w.suspicious(s, v)
 	}
 	w.found.written.note(chance, doubt)
 }
@@ -234,17 +261,19 @@ func (w *writeWalk) judgeWritten(key, e, s int32) {
 // that was shown.
 func (w *writeWalk) judgeCaused(key, e, s int32) {
 	g := w.source(s)
+	past := w.viewOf(g)
 	chance, doubt := false, false
-	for _, r := range w.reads.of(key) {
-		i := w.reads.upTo(r, w.shown.caused.without(r.slot, key))
-		if i < r.from {
+	for i := w.reads.first[key]; i < w.reads.first[key+1]; i++ {
+		r := w.reads.runs[i]
+		n := advance(w.reads.at[r.from:r.to], w.readsIn[i], w.shown.caused.without(r.slot, key))
+		if w.readsIn[i] = n; n == 0 {
 			continue
 		}
 		chance = true
-		if w.knew(g, r.slot, w.reads.at[i]) {
-			continue
+		if w.reads.at[r.from+n-1] < past.of(r.slot) {
+			continue // all of these reads are in the past of the write that was read
 		}
-		for c := w.reads.known[i]; c >= 0; c = w.reads.cells[c].next {
+		for c := w.reads.known[r.from+n-1]; c >= 0; c = w.reads.cells[c].next {
 			v := w.reads.cells[c]
 			if v.write == g || v.write == e {
 				continue
@@ -275,10 +304,4 @@ func (w *writeWalk) source(s int32) int32 {
 		return w.ix.eventOf(src)
 	}
 	return -1
-}
-
-// knew says whether event g, if any, has the event at this position in its past:
-// then what that wrote or read is not newer than g. Nearly all are.
-func (w *writeWalk) knew(g, slot, pos int32) bool {
-	return g >= 0 && w.row[g] >= 0 && pos < w.past(g, slot)
 }
