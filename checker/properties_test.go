@@ -132,6 +132,8 @@ func TestProperties(t *testing.T) {
 		{name: "changing between concurrent values", property: "monotonic-reads", want: "holds", text: "s1@n1 w x 1\ns3@n3 w x 2\ns2@n2 r x 1\ns2@n2 r x 2\ns2@n2 r x 1\n"},
 		{name: "moving to another node", property: "monotonic-reads", want: "unknown", text: "s1@n1 w x 1\ns2@n2 r x 1\ns2@n3 r x -\n"},
 		{name: "a delete in between", property: "monotonic-reads", want: "holds", text: "s1@n1 w x 1\ns2@n2 r x 1\ns3@n3 d x info\ns2@n2 r x -\n"},
+		{name: "a delete of the same operation", property: "monotonic-reads", want: "holds", hd: history.Header{Granularity: "transaction"}, text: "s2@n2 w x 1\ns1@n1 r x 1\ns1@n1 d x, r x -\n"},
+		{name: "a delete of the same operation that came later", property: "monotonic-reads", want: "violated 1 went back", hd: history.Header{Granularity: "transaction"}, text: "s2@n2 w x 1\ns1@n1 r x 1\ns1@n1 r x -, d x\n"},
 		{name: "an element that was seen is gone", property: "monotonic-reads", want: "violated 1 went back", text: "s1@n1 add s 1\ns2@n2 r s [1]\ns2@n2 r s []\n"},
 		{name: "an element that was removed is gone", property: "monotonic-reads", want: "holds", text: "s1@n1 add s 1\ns2@n2 r s [1]\ns3@n3 rem s 1\ns2@n2 r s []\n"},
 
