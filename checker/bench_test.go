@@ -48,7 +48,10 @@ func benchmarkCausal(b *testing.B, n, sessions int) {
 	for b.Loop() {
 		ix := newIndex(h)
 		ctx := withIndex(context.Background(), ix)
-		for _, r := range []Result{checkCC(ctx, ix), checkSessions(ctx, ix, "read-your-writes"), checkSessions(ctx, ix, "monotonic-reads")} {
+		for _, r := range []Result{
+			checkCC(ctx, ix), checkCCv(ctx, ix), checkSessions(ctx, ix, "read-your-writes"), checkSessions(ctx, ix, "monotonic-reads"),
+			checkWriteOrder(ctx, ix, "monotonic-writes"), checkWriteOrder(ctx, ix, "writes-follow-reads"),
+		} {
 			if r.Verdict != Holds {
 				b.Fatal(r.Reason)
 			}
@@ -57,7 +60,7 @@ func benchmarkCausal(b *testing.B, n, sessions int) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }
 
-// cc, read-your-writes and monotonic-reads from a loaded history.
+// cc, ccv and the four session guarantees from a loaded history.
 func BenchmarkCheck1M(b *testing.B) { benchmarkCausal(b, 1_000_000, 8) }
 
 func BenchmarkCheck1M64(b *testing.B) { benchmarkCausal(b, 1_000_000, 64) }

@@ -188,6 +188,7 @@ func agree(t testing.TB, ops []tiny) {
 	if (got.Violations == 0) != want {
 		t.Fatalf("%v: cc is %v by definition, the checker says %s %+v", ops, want, got.Verdict, got.Findings)
 	}
+	agreeCCv(t, ops, ix)
 	before, ok := causalOrder(ops)
 	if !ok {
 		return
@@ -200,6 +201,7 @@ func agree(t testing.TB, ops []tiny) {
 			t.Fatalf("%v: %s is violated %d times by definition, the checker says %d", ops, p.name, want, got.Violations)
 		}
 	}
+	agreeWriteOrder(ctx, t, ops, before, ix)
 }
 
 // TestSmallHistoriesAgreeWithTheDefinition goes through every history of up to

@@ -44,7 +44,9 @@ type badRead struct {
 // causal is what the search for bad patterns found on one order.
 type causal struct {
 	bad     []badRead
+	rivals  []rival // what reads say about concurrent writes, where that was asked for
 	chances int
+	choices int // reads with such a write in their past
 }
 
 func checkCC(ctx context.Context, ix *index) Result {
@@ -52,18 +54,12 @@ func checkCC(ctx context.Context, ix *index) Result {
 	if o.flaw != "" {
 		return Result{Verdict: Unknown, Reason: o.flaw}
 	}
-	c, err := o.badPatterns(ctx)
+	c, err := ix.patterns(ctx)
 	if err != nil {
 		return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
 	}
-	r := Result{Chances: c.chances, Counts: map[string]int{}}
-	for _, b := range c.bad {
-		r.Counts[b.label]++
-	}
-	forward := o.forwardReads()
-	r.count("CyclicCO", len(o.cycles)+len(forward))
-	r.Violations = len(c.bad) + len(o.cycles) + len(forward)
-	r.Findings = smallest(ix.causalFindings(o, c, forward))
+	r := o.causalResult("cc", c)
+	r.Findings = smallest(r.Findings)
 	only, err := ix.lostAtMoves(ctx, c, &r)
 	switch {
 	case r.Violations > 0:
@@ -83,6 +79,19 @@ func checkCC(ctx context.Context, ix *index) Result {
 	return r
 }
 
+// causalResult counts what breaks causal consistency, and tells of the nearest.
+func (o *order) causalResult(property string, c causal) Result {
+	r := Result{Chances: c.chances, Counts: map[string]int{}}
+	for _, b := range c.bad {
+		r.Counts[b.label]++
+	}
+	forward := o.forwardReads()
+	r.count("CyclicCO", len(o.cycles)+len(forward))
+	r.Violations = len(c.bad) + len(o.cycles) + len(forward)
+	r.Findings = o.ix.causalFindings(property, o, c, forward)
+	return r
+}
+
 func (r *Result) count(name string, n int) {
 	if n == 0 {
 		return
@@ -93,10 +102,29 @@ func (r *Result) count(name string, n int) {
 	r.Counts[name] += n
 }
 
+// patterns are the bad patterns of co, worked out once for all who ask; a search
+// that was stopped is not kept.
+func (ix *index) patterns(ctx context.Context) (causal, error) {
+	o := ix.co()
+	ix.searchLock.Lock()
+	defer ix.searchLock.Unlock()
+	if ix.searched != nil {
+		return *ix.searched, nil
+	}
+	c, err := o.badPatterns(ctx, true)
+	if err == nil {
+		ix.searched = &c
+	}
+	return c, err
+}
+
 // badPatterns looks at every answered read: O(n·k·log n), on all processors.
-func (o *order) badPatterns(ctx context.Context) (causal, error) {
+func (o *order) badPatterns(ctx context.Context, rivals bool) (causal, error) {
 	parts, err := parallel(ctx, o.ix.h.Len(), func(from, to int) causal {
 		var c causal
+		if rivals {
+			c.rivals = []rival{}
+		}
 		for k := from; k < to; k++ {
 			if o.ix.h.Outcome(k) == history.OK {
 				o.badReads(k, &c)
@@ -105,8 +133,14 @@ func (o *order) badPatterns(ctx context.Context) (causal, error) {
 		return c
 	})
 	var all causal
+	n := 0
 	for _, p := range parts {
-		all.bad, all.chances = append(all.bad, p.bad...), all.chances+p.chances
+		n += len(p.rivals)
+	}
+	all.rivals = make([]rival, 0, n)
+	for _, p := range parts {
+		all.bad, all.rivals = append(all.bad, p.bad...), append(all.rivals, p.rivals...)
+		all.chances, all.choices = all.chances+p.chances, all.choices+p.choices
 	}
 	return all, err
 }
@@ -127,7 +161,7 @@ func (o *order) badReads(k int, c *causal) {
 			if !h.Final(k) && o.chance(key, e) {
 				c.chances++
 			}
-			if b, bad := o.badRead(key, e, int32(s)); bad {
+			if b, bad := o.badRead(key, e, int32(s), c); bad {
 				c.bad = append(c.bad, b)
 			}
 		}
@@ -157,8 +191,9 @@ func (o *order) chance(key, e int32) bool {
 	return false
 }
 
-// badRead judges one read of a register.
-func (o *order) badRead(key, e, s int32) (badRead, bool) {
+// badRead judges one read of a register, and notes in c which write it puts
+// before which.
+func (o *order) badRead(key, e, s int32, c *causal) (badRead, bool) {
 	ix := o.ix
 	src := ix.src[s]
 	if own := ix.ownBefore(s, e, key); own >= 0 && src != srcThinAir {
@@ -173,8 +208,13 @@ func (o *order) badRead(key, e, s int32) (badRead, bool) {
 	switch {
 	case src >= 0:
 		if g := ix.eventOf(src); g != e && o.row[e] >= 0 {
-			if w := o.overwritten(key, g, e); w >= 0 {
+			known := len(c.rivals)
+			if w := o.overwritten(key, g, e, s, c); w >= 0 {
+				c.rivals = c.rivals[:known]
 				return badRead{s, w, -1, "WriteCORead"}, true
+			}
+			if len(c.rivals) > known {
+				c.choices++
 			}
 		}
 	case src == srcThinAir:
@@ -219,7 +259,7 @@ func (o *order) deleteExplains(key, e int32) bool {
 		case d == e, o.before(e, d): // it came after the read
 		case !o.ix.certain(d):
 			return true
-		case !o.before(d, e) || o.overwritten(key, d, e) < 0:
+		case !o.before(d, e) || o.overwritten(key, d, e, -1, nil) < 0:
 			return true
 		}
 	}
@@ -237,7 +277,7 @@ func (ix *index) lostAtMoves(ctx context.Context, base causal, r *Result) (int, 
 	if o.flaw != "" {
 		return 0, nil
 	}
-	c, err := o.badPatterns(ctx)
+	c, err := o.badPatterns(ctx, false)
 	if err != nil {
 		return 0, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // causalFindings puts the shortest-looking bad reads into words: those of the
 // reader's own session first, then those that are close together.
-func (ix *index) causalFindings(o *order, c causal, forward []int32) []Finding {
+func (ix *index) causalFindings(property string, o *order, c causal, forward []int32) []Finding {
 	bad := slices.Clone(c.bad)
 	far := func(b badRead) int {
 		if b.by < 0 {
@@ -29,20 +29,20 @@ func (ix *index) causalFindings(o *order, c causal, forward []int32) []Finding {
 	sort.SliceStable(bad, func(i, j int) bool { return far(bad[i]) < far(bad[j]) })
 	var fs []Finding
 	for _, cyc := range o.cycles[:min(len(o.cycles), maxFindings)] {
-		fs = append(fs, ix.cycleFinding(o, cyc))
+		fs = append(fs, ix.cycleFinding(property, o, cyc))
 	}
 	for _, e := range forward[:min(len(forward), maxFindings)] {
 		k := ix.op(e)
 		story := fmt.Sprintf("Operation #%d of %s at %s read a value that it wrote itself only afterwards.", ix.h.Index(k), ix.who(k), ix.nodeName(k))
-		fs = append(fs, ix.finding("cc", "CyclicCO", story, []int{k}, nil))
+		fs = append(fs, ix.finding(property, "CyclicCO", story, []int{k}, nil))
 	}
 	for _, b := range bad[:min(len(bad), candidates)] {
-		fs = append(fs, ix.badReadFinding("cc", o, b))
+		fs = append(fs, ix.badReadFinding(property, o, b))
 	}
 	return fs
 }
 
-func (ix *index) cycleFinding(o *order, cyc []hop) Finding {
+func (ix *index) cycleFinding(property string, o *order, cyc []hop) Finding {
 	story := "Each of these operations is causally before the next, and the last before the first: "
 	edges := o.edges(cyc)
 	for i, e := range edges {
@@ -55,7 +55,7 @@ func (ix *index) cycleFinding(o *order, cyc []hop) Finding {
 		}
 		story += e.Because
 	}
-	return ix.finding("cc", "CyclicCO", story+". Nothing can be its own cause, so a value was seen before it was written.", ix.opsOf(cyc), edges)
+	return ix.finding(property, "CyclicCO", story+". Nothing can be its own cause, so a value was seen before it was written.", ix.opsOf(cyc), edges)
 }
 
 // badReadFinding tells of one read what it returned, what it should have known,

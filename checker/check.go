@@ -149,17 +149,24 @@ func also(by, source, target string) string {
 	return by + "; " + source
 }
 
-// contradiction finds verdicts that cannot both be right: on one causal order,
-// causal consistency implies the session guarantees, and a value out of thin
-// air is one for both who look for it.
+// implied are the properties that hold wherever the first one does, on the same
+// causal order.
+var implied = map[string][]string{
+	"cc":  {"read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"},
+	"ccv": {"cc"},
+}
+
+// contradiction finds verdicts that cannot both be right.
 func contradiction(res *Results) error {
-	c := res.Properties["cc"]
-	if c == nil || c.Verdict != Holds {
-		return nil
-	}
-	for _, name := range []string{"read-your-writes", "monotonic-reads"} {
-		if d := res.Properties[name]; d != nil && d.Verdict == Violated {
-			return fmt.Errorf("cc holds, yet %s is certainly violated %s: one of the two checkers is wrong", name, plural(d.Violations, "time", "times"))
+	for _, strong := range sortedNames(implied) {
+		c := res.Properties[strong]
+		if c == nil || c.Verdict != Holds {
+			continue
+		}
+		for _, name := range implied[strong] {
+			if d := res.Properties[name]; d != nil && d.Verdict == Violated {
+				return fmt.Errorf("%s holds, yet %s is certainly violated %s: one of the two checkers is wrong", strong, name, plural(d.Violations, "time", "times"))
+			}
 		}
 	}
 	return nil

@@ -272,6 +272,22 @@ func TestWhatIsLostAtAMoveIsOnlyObserved(t *testing.T) {
 	}
 }
 
+func TestAGuaranteeNamesTheMoveBeforeIt(t *testing.T) {
+	for _, tc := range []struct{ property, text, want string }{
+		{"read-your-writes", "s1@n2 r y -\ns1@n1 w x 1\ns1@n1 r x -\n", " Before that it had moved from n2 (#1) to n1 (#3)."},
+		{"read-your-writes", "s1@n1 w x 1\ns1@n1 r x -\n", " That is the state from before every write of it."},
+		{"monotonic-reads", "s2@n2 w x 1\ns1@n3 r x 1\ns1@n1 r x 1\ns1@n1 r x -\n", " Before that it had moved from n3 (#3) to n1 (#5)."},
+		{"monotonic-reads", "s2@n2 add s 1\ns1@n3 r s [1]\ns1@n1 r s [1]\ns1@n1 r s []\n", " Before that it had moved from n3 (#3) to n1 (#5)."},
+		{"monotonic-writes", "s2@n2 w x 1\ns2@n2 w y 2\ns1@n1 r z -\ns1@n1 r y 2 by=n3\ns1@n1 r x - by=n3\n", " Before that its requests had failed over from n1 (#5) to n3 (#7)."},
+		{"writes-follow-reads", "s2@n2 w x 1\ns3@n2 r x 1\ns3@n2 w y 2\ns1@n1 r y 2\ns1@n1 r x -\n", " That is the state from before x=1."},
+	} {
+		r := check(t, tc.property, parse(t, history.Header{}, tc.text))
+		if len(r.Findings) != 1 || !strings.HasSuffix(r.Findings[0].Story, tc.want) {
+			t.Errorf("%s: want a story that ends %q: %+v", tc.property, tc.want, r.Findings)
+		}
+	}
+}
+
 func TestFindingsAreBoundedAndCountsExact(t *testing.T) {
 	var text strings.Builder
 	for i := range 40 {

@@ -40,6 +40,10 @@ type index struct {
 	fateList                    *fates
 	walkLock                    sync.Mutex
 	walked                      *bySession
+	searchLock                  sync.Mutex
+	searched                    *causal
+	orderLock                   sync.Mutex
+	ordered                     *writeOrders
 }
 
 // What a read step returned, when it is not the step of a write.

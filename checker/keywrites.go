@@ -86,18 +86,27 @@ func (o *order) lastBefore(r run, e int32) int32 {
 }
 
 // overwritten is a certain write of the key that is after w and before e, or -1.
-// It prefers one of e's own session.
-func (o *order) overwritten(key, w, e int32) int32 {
+// It prefers one of e's own session. Where c collects rivals, it also notes the
+// writes before e that are concurrent with w, the last of each session: step s
+// of e returned w, and so put it after them.
+func (o *order) overwritten(key, w, e, s int32, c *causal) int32 {
 	found := int32(-1)
+	past, own := o.viewOf(e), o.viewOf(w)
 	for _, r := range o.keys.of(key) {
-		n := o.keys.upTo(r, o.past(e, r.slot))
+		n := o.keys.upTo(r, past.of(r.slot))
 		// Nearly every write that e knows of was known to w too: its row alone
 		// says so, without a look at the rows of the others.
-		if n == 0 || o.keys.at[int(r.from)+n-1] < o.past(w, r.slot) {
+		if n == 0 || o.keys.at[int(r.from)+n-1] < own.of(r.slot) {
 			continue
 		}
 		v := o.keys.event[int(r.from)+n-1]
-		if v == w || !o.before(w, v) {
+		if v == w {
+			continue
+		}
+		if !o.before(w, v) {
+			if c != nil && c.rivals != nil {
+				c.rivals = append(c.rivals, rival{v, w, s})
+			}
 			continue
 		}
 		if r.slot == o.slot[e] {

@@ -32,7 +32,7 @@ func drawn(t *rapid.T) simOptions {
 func TestAFlawlessStoreIsNeverAccused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := randomStore(drawn(t)).history
-		for _, name := range []string{"convergence", "durability", "no-stale-wins", "cc", "read-your-writes", "monotonic-reads", "no-thin-air"} {
+		for _, name := range []string{"convergence", "durability", "no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads", "no-thin-air"} {
 			if r := check(t, name, h); r.Verdict == Violated {
 				t.Fatalf("%s: %s\n%s", name, r.Reason, r.Findings[0].Story)
 			}

@@ -65,6 +65,29 @@ func at(row []int32, t int32) int32 {
 	return 0
 }
 
+// view is the past of one event, for a look at many slots.
+type view struct {
+	row       []int32
+	slot, pos int32
+}
+
+// viewOf is the past of e; that of no event (-1) and of one that is not in the
+// order is empty.
+func (o *order) viewOf(e int32) view {
+	if e < 0 || o.row[e] < 0 {
+		return view{slot: -1}
+	}
+	return view{o.rows[o.row[e]], o.slot[e], o.pos[e]}
+}
+
+// of is how many events of slot t are in the view.
+func (v view) of(t int32) int32 {
+	if v.slot == t {
+		return v.pos
+	}
+	return at(v.row, t)
+}
+
 // before says whether a is causally before b: O(1). An event that is not in the
 // order (unread, not acknowledged) is before nothing.
 func (o *order) before(a, b int32) bool {

@@ -12,7 +12,11 @@ import (
 // parts back in order, so that the result does not depend on timing. It stops
 // early when the context ends.
 func parallel[T any](ctx context.Context, n int, f func(from, to int) T) ([]T, error) {
-	const size = 1 << 14
+	return parallelBy(ctx, 1<<14, n, f)
+}
+
+// parallelBy is parallel with ranges of the given size.
+func parallelBy[T any](ctx context.Context, size, n int, f func(from, to int) T) ([]T, error) {
 	parts := make([]T, (n+size-1)/size)
 	failed := make([]error, len(parts))
 	next := make(chan int)

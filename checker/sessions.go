@@ -229,6 +229,9 @@ func (w *sessionWalk) older(key, e, s, than int32) bool {
 	case src == srcNothing:
 		for i := len(ix.deletes[key]) - 1; i >= 0; i-- {
 			d := ix.eventOf(ix.deletes[key][i])
+			if d == e && than != e && ix.deletes[key][i] < s {
+				return false // the same operation removed it before it read
+			}
 			if d == e && than != e || w.before(e, d) {
 				continue // it came after the read
 			}

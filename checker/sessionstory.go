@@ -35,7 +35,7 @@ func (ix *index) sessionStory(property string, o *order, b sessionFinding) Findi
 	if b.via >= 0 {
 		label = "went back"
 	}
-	return ix.finding(property, label, story, append(ix.opsOf(hops), k), o.edges(hops))
+	return ix.finding(property, label, story+ix.moveWords(k), append(ix.opsOf(hops), k), o.edges(hops))
 }
 
 func (ix *index) setStory(property string, b sessionFinding) Finding {
@@ -58,5 +58,5 @@ func (ix *index) setStory(property string, b sessionFinding) Finding {
 		label = "own write not read"
 		story = fmt.Sprintf("%s added element %d to %s (#%d), and a later read there did not show it %s. No remove explains that.", who, v, name, ix.h.Index(w), read)
 	}
-	return ix.finding(property, label, story, ops, nil)
+	return ix.finding(property, label, story+ix.moveWords(k), ops, nil)
 }

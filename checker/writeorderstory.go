@@ -1,0 +1,108 @@
+package checker
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// misorderStory tells of one read that a node showed something to a session, and
+// then not what had come before it.
+func (ix *index) misorderStory(property string, o *order, b misorder) Finding {
+	e := ix.eventOf(b.step)
+	key := int32(ix.h.StepKey(int(b.step)))
+	k, first := ix.op(e), ix.written(b.than, key)
+	shown, later := o.evidence(b)
+	if shown < 0 {
+		return ix.finding(property, "older than shown", "The read is older than "+first+".", []int{ix.op(b.than), k}, nil)
+	}
+	s := ix.eventOf(shown)
+	laterKey := int32(ix.h.StepKey(int(shown)))
+	second := ix.written(later, laterKey)
+	hops := []hop{{b.than, later, "so"}}
+	label, why := "earlier write not read", fmt.Sprintf("%s wrote %s (#%d) and then %s (#%d).", ix.who(ix.op(b.than)), first, ix.h.Index(ix.op(b.than)), second, ix.h.Index(ix.op(later)))
+	if b.reader >= 0 {
+		hops = append([]hop{{b.than, b.reader, "wr"}}, o.path(b.reader, later)...)
+		label = "write read earlier not read"
+		why = fmt.Sprintf("%s read %s (#%d), and after that %s was written (#%d).", ix.who(ix.op(b.reader)), first, ix.h.Index(ix.op(b.reader)), second, ix.h.Index(ix.op(later)))
+	}
+	hops = append(hops, hop{later, s, "wr"}, hop{s, e, "so"})
+	story := fmt.Sprintf("%s %s showed %s to %s (#%d), and later, without a restart in between, %s (#%d, at %s).",
+		upper(why), ix.nodeName(k), second, ix.who(k), ix.h.Index(ix.op(s)), ix.assigned(b.step), ix.h.Index(k), seconds(ix.when(k)))
+	if src := ix.src[b.step]; src >= 0 {
+		past := o.path(ix.eventOf(src), b.than)
+		story += " " + upper(o.older(ix.assigned(src), first, past))
+		hops = append(past, hops...)
+	} else {
+		story += fmt.Sprintf(" That is the state from before %s.", first)
+	}
+	return ix.finding(property, label, story+ix.moveWords(k), append(ix.opsOf(hops), k), o.edges(hops))
+}
+
+// evidence is the latest read by which the same node had shown something that
+// came after the missing write, a step, and the write that it showed, an event.
+func (o *order) evidence(b misorder) (shown, later int32) {
+	ix, e := o.ix, o.ix.eventOf(b.step)
+	k, key := ix.op(e), ix.h.StepKey(int(b.step))
+	restarts := restartIndexes(ix.h)[ix.nodeName(k)]
+	epoch := sort.SearchInts(restarts, ix.h.Return(k))
+	events := o.slots[o.slot[e]].events
+	for p := o.pos[e]; p >= 0; p-- {
+		x := events[p]
+		if ix.node(ix.op(x)) != ix.node(k) {
+			continue
+		}
+		if sort.SearchInts(restarts, ix.h.Index(ix.op(x))) != epoch {
+			break
+		}
+		from, to := ix.steps(x)
+		for st := to - 1; st >= from; st-- {
+			if ix.h.StepF(st) != history.Read || ix.h.StepKey(st) == key || st >= int(b.step) {
+				continue
+			}
+			found := int32(-1)
+			ix.eachSource(st, func(w int32) {
+				if g := ix.eventOf(w); found < 0 && o.comesAfter(g, b) {
+					found = g
+				}
+			})
+			if found >= 0 {
+				return int32(st), found
+			}
+		}
+	}
+	return -1, -1
+}
+
+// comesAfter says whether write w follows the missing one in the way that the
+// guarantee speaks of.
+func (o *order) comesAfter(w int32, b misorder) bool {
+	if b.reader >= 0 {
+		return b.reader == w || o.before(b.reader, w)
+	}
+	if at, ok := o.base[w]; ok {
+		return at.slot == o.slot[b.than] && at.pos > o.pos[b.than]
+	}
+	return o.slot[w] == o.slot[b.than] && o.pos[w] > o.pos[b.than]
+}
+
+// moveWords names the last move or failover of a session before operation k, or is "".
+func (ix *index) moveWords(k int) string {
+	at := k
+	for j := k - 1; j >= 0; j-- {
+		if ix.h.Session(j) != ix.h.Session(k) || ix.h.Final(j) || ix.h.Final(k) {
+			continue
+		}
+		if ix.node(j) == ix.node(k) {
+			at = j
+			continue
+		}
+		what := "Before that it had moved"
+		if ix.h.Node(j) == ix.h.Node(at) {
+			what = "Before that its requests had failed over"
+		}
+		return fmt.Sprintf(" %s from %s (#%d) to %s (#%d).", what, ix.nodeName(j), ix.h.Index(j), ix.nodeName(at), ix.h.Index(at))
+	}
+	return ""
+}
