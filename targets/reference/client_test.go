@@ -51,16 +51,17 @@ func TestOnlyARefusalSaysThatNothingHappened(t *testing.T) {
 
 func TestClaimsFollowTheOptions(t *testing.T) {
 	always := []string{"convergence", "durability", "no-thin-air", "no-duplicates"}
+	everything := []string{"no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}
 	for _, c := range []struct {
 		topology, policy, delivery string
 		more                       []string
 	}{
 		{"all-to-all", "lww-wall", "fifo", nil},
-		{"all-to-all", "lww-wall", "causal", []string{"monotonic-reads"}},
-		{"ring", "lww-wall", "fifo", []string{"monotonic-reads"}},
-		{"all-to-all", "lww-hlc", "fifo", []string{"no-stale-wins", "read-your-writes", "monotonic-reads"}},
-		{"all-to-all", "lww-hlc", "causal", []string{"no-stale-wins", "read-your-writes", "monotonic-reads", "cc"}},
-		{"ring", "lww-hlc", "fifo", []string{"no-stale-wins", "read-your-writes", "monotonic-reads", "cc"}},
+		{"all-to-all", "lww-wall", "causal", []string{"monotonic-reads", "writes-follow-reads"}},
+		{"ring", "lww-wall", "fifo", []string{"monotonic-reads", "writes-follow-reads"}},
+		{"all-to-all", "lww-hlc", "fifo", []string{"no-stale-wins", "read-your-writes", "monotonic-reads", "monotonic-writes"}},
+		{"all-to-all", "lww-hlc", "causal", everything},
+		{"ring", "lww-hlc", "fifo", everything},
 	} {
 		plan, err := Target{}.Configure(targets.Config{
 			Nodes: []string{"n1", "n2", "n3"}, Topology: c.topology, Options: map[string]string{"policy": c.policy, "delivery": c.delivery},

@@ -73,14 +73,13 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 func claims(cfg config) []history.Claim {
 	names := []string{"convergence", "durability", "no-thin-air", "no-duplicates"}
 	causal := cfg.causal || cfg.topology == "ring"
-	if cfg.policy == "lww-hlc" {
-		names = append(names, "no-stale-wins", "read-your-writes")
-	}
-	if causal || cfg.policy == "lww-hlc" {
-		names = append(names, "monotonic-reads")
-	}
-	if causal && cfg.policy == "lww-hlc" {
-		names = append(names, "cc")
+	switch {
+	case causal && cfg.policy == "lww-hlc":
+		names = append(names, "no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads")
+	case cfg.policy == "lww-hlc":
+		names = append(names, "no-stale-wins", "read-your-writes", "monotonic-reads", "monotonic-writes")
+	case causal:
+		names = append(names, "monotonic-reads", "writes-follow-reads")
 	}
 	var cs []history.Claim
 	for _, n := range names {
