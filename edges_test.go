@@ -98,6 +98,7 @@ func TestTheStoreKeepsItsClaimsAtTheExtremes(t *testing.T) {
 			test.Time = 4 * time.Second
 		}
 		for _, policy := range []string{"lww-wall", "lww-hlc"} {
+			test := test // the two policies run side by side
 			t.Run(name+" "+policy, func(t *testing.T) {
 				t.Parallel()
 				test.Options = map[string]string{"policy": policy, "delivery": "causal"}

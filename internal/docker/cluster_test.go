@@ -370,7 +370,7 @@ func TestFilesAreInPlaceBeforeTheTargetStarts(t *testing.T) {
 func TestNoEngineSaysHowToGetOne(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "nobody.sock"))
 	_, err := Start(t.Context(), Config{Run: "x", Target: "echo", Nodes: []string{"n1"}, System: &echo{}})
-	if err == nil || !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "scripts/engine up") || !strings.Contains(err.Error(), "simulation") {
+	if err == nil || !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "scripts/engine up") || !strings.Contains(err.Error(), "--target reference") {
 		t.Error(err)
 	}
 }
