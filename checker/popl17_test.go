@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 // TestPublishedHistoriesGetTheirVerdicts judges the histories of the figures of
@@ -18,7 +19,7 @@ import (
 func TestPublishedHistoriesGetTheirVerdicts(t *testing.T) {
 	folder := filepath.Join("..", "..", "shared", "data", "popl17")
 	if _, err := os.Stat(folder); err != nil {
-		t.Skipf("the published histories are not beside this repository: %v", err)
+		skip.Because(t, "the published histories are not beside this repository: %v", err)
 	}
 	for _, tc := range []struct {
 		figure  string

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 func TestMain(m *testing.M) {
@@ -155,7 +157,7 @@ func TestAFrameOfLongReadsEndsEarly(t *testing.T) {
 func TestAnyZstdToolReadsTheFile(t *testing.T) {
 	zstd, err := exec.LookPath("zstd")
 	if err != nil {
-		t.Skip("no zstd on this machine")
+		skip.Because(t, "no zstd on this machine")
 	}
 	path := record(t, t.TempDir(), fixedCalls(5000))
 	lines, err := exec.Command(zstd, "-dc", path).Output()
@@ -291,7 +293,7 @@ func TestCreateFailsOnAFullDiskAtOnce(t *testing.T) {
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("no /dev/full on this machine")
+		skip.Because(t, "no /dev/full on this machine")
 	}
 	defer func() { _ = full.Close() }()
 	if _, err := newRecorder(full, testHeader, nil); !errors.Is(err, syscall.ENOSPC) {

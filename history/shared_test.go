@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlcheck/mlcheck/checker"
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 // recorded are the files of a folder of histories that others recorded. They
@@ -16,7 +17,7 @@ func recorded(t *testing.T, pattern string) []string {
 	t.Helper()
 	root := filepath.Join("..", "..", "shared", "data")
 	if _, err := os.Stat(root); err != nil {
-		t.Skipf("the histories that others recorded are not beside the repository: %v", err)
+		skip.Because(t, "the histories that others recorded are not beside the repository: %v", err)
 	}
 	files, err := filepath.Glob(filepath.Join(root, pattern))
 	if err != nil || len(files) == 0 {

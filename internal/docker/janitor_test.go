@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 func TestJanitorIsDoneOnlyWhenItIsTold(t *testing.T) {
@@ -36,7 +38,7 @@ func TestGroupEndsWithItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skip("no shell:", err)
+		skip.Because(t, "no shell: %v", err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {

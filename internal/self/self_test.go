@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 func TestAgentsBinaryIsBuiltStaticWhereTheRunningProgramIsATest(t *testing.T) {
@@ -67,10 +69,10 @@ func TestOtherProgramIsNotOurs(t *testing.T) {
 func TestDynamicBinaryIsNoAgent(t *testing.T) {
 	tool, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("no shell to look at")
+		skip.Because(t, "no shell to look at")
 	}
 	if !needsLoader(tool) {
-		t.Skip("this machine's shell is static")
+		skip.Because(t, "this machine's shell is static")
 	}
 	static, err := Find(t.Context(), Agent(runtime.GOARCH))
 	if err != nil {
