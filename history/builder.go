@@ -18,6 +18,7 @@ type Builder struct {
 	open    sessions // position of the open operation, plus 1
 	lists   listInterner
 	written written
+	repeats bool // a number may be written again
 	last    int
 	steps   []step // scratch
 }
@@ -35,6 +36,7 @@ type step struct {
 func NewBuilder(hd Header) *Builder {
 	b := &Builder{keyID: map[string]int32{}, nodeID: map[string]uint16{}, lists: listInterner{}}
 	b.h.Header, b.h.stepAt = hd, []uint32{0}
+	b.repeats = hd.Values == ValuesRepeat
 	for _, n := range hd.Nodes {
 		b.nodeOf([]byte(n))
 	}
@@ -153,19 +155,35 @@ func (b *Builder) addStep(s step) error {
 		if s.n == 0 && (s.f == Write || s.f == Append || s.f == Add) {
 			return fmt.Errorf("%q on %q writes 0, which stands for the initial value: written numbers start at 1", s.f, h.keys[s.key])
 		}
-	case s.f == Insert:
-		if s.has != listValue || len(s.list) != 2 {
-			return fmt.Errorf("%q on %q takes a list of two numbers: the element and the one it follows", s.f, h.keys[s.key])
+	case s.f.takesPair():
+		if err := b.checkPair(s); err != nil {
+			return err
 		}
 	default:
 		return fmt.Errorf("there is no function %d: the functions are %s", s.f, allWords())
 	}
-	if (s.f == Write || s.f == Append) && !b.written.add(s.key, s.n, b.pairs) {
+	if (s.f == Write || s.f == Append) && !b.repeats && !b.written.add(s.key, s.n, b.pairs) {
 		return fmt.Errorf("%q writes %d to %q a second time: a number must name one write", s.f, s.n, h.keys[s.key])
 	}
 	h.stepF, h.stepKey = append(h.stepF, s.f), append(h.stepKey, s.key)
 	h.stepVal, h.stepHas = append(h.stepVal, 0), append(h.stepHas, noValue)
 	b.setValue(len(h.stepF)-1, s)
+	return nil
+}
+
+// checkPair says what is wrong with a step that takes two numbers.
+func (b *Builder) checkPair(s step) error {
+	key := b.h.keys[s.key]
+	switch {
+	case s.f == Insert && (s.has != listValue || len(s.list) != 2):
+		return fmt.Errorf("%q on %q takes a list of two numbers: the element and the one it follows", s.f, key)
+	case s.f == Cas && (s.has != listValue || len(s.list) != 2):
+		return fmt.Errorf("%q on %q takes a list of two numbers: the one that is expected and the one that is written", s.f, key)
+	case s.f == Cas && !b.repeats:
+		return fmt.Errorf(`%q on %q stands only where the header has "values":"repeat"; elsewhere a compare-and-set is an operation that reads and writes`, s.f, key)
+	case s.f == Cas && s.list[1] == 0:
+		return fmt.Errorf("%q on %q writes 0, which stands for the initial value: written numbers start at 1", s.f, key)
+	}
 	return nil
 }
 
@@ -257,6 +275,8 @@ func (b *Builder) returned(k int, steps []step) error {
 			b.setValue(at, s)
 		case s.has == intValue && s.f.takesInt() && s.n != h.stepVal[at]:
 			return fmt.Errorf("step %d of the completion has %d where operation %d was invoked with %d", j+1, s.n, h.index[k], h.stepVal[at])
+		case s.has == listValue && s.f.takesPair() && !slices.Equal(s.list, h.StepList(at)):
+			return fmt.Errorf("step %d of the completion has %d where operation %d was invoked with %d", j+1, s.list, h.index[k], h.StepList(at))
 		}
 	}
 	return nil

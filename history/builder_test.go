@@ -79,7 +79,7 @@ func TestMoreNodesThanFitAreRefused(t *testing.T) {
 }
 
 func TestNoSuchFunctionIsRefused(t *testing.T) {
-	for _, f := range []F{0, Insert + 1} {
+	for _, f := range []F{0, Cas + 1} {
 		if err := NewBuilder(Header{}).Invoke(1, 0, 0, "n1", []Step{{F: f, Key: "x"}}, false); err == nil || !strings.Contains(err.Error(), "there is no function") {
 			t.Errorf("got %v", err)
 		}
@@ -87,7 +87,7 @@ func TestNoSuchFunctionIsRefused(t *testing.T) {
 			t.Errorf("%d is %q", f, f)
 		}
 	}
-	for f := Read; f <= Insert; f++ {
+	for f := Read; f <= Cas; f++ {
 		if got, ok := ParseF(f.String()); !ok || got != f {
 			t.Errorf("%q is parsed as %v", f, got)
 		}

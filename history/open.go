@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // The names of a history in a run folder.
@@ -238,6 +239,9 @@ func (r *reader) header(text []byte) error {
 	}
 	switch in.Format {
 	case Format:
+		if !slices.Contains([]string{"", ValuesRepeat, ValuesBalances}, in.Values) {
+			return fmt.Errorf("\"values\" is %q: it is %q or %q, or not there", in.Values, ValuesRepeat, ValuesBalances)
+		}
 		r.p = &parser{b: NewBuilder(in.Header)}
 		return nil
 	case "":

@@ -24,6 +24,9 @@ func openText(tb tb, text string) *History {
 // wordsOf shows operations in short: session, outcome, steps.
 func wordsOf(h *History) []string {
 	var out []string
+	if h.Header.Values != "" {
+		out = append(out, "values "+h.Header.Values)
+	}
 	for k := range h.Len() {
 		op := h.Op(k)
 		line := fmt.Sprintf("%d %s", op.Session, op.Outcome)
