@@ -30,7 +30,7 @@ func (h *History) exported() *exported {
 
 // session is the number for the operation at position k, which is asked once.
 func (x *exported) session(k int) int {
-	fresh := x.h.outcome[k] == Info || x.h.final[k]
+	fresh := x.h.outcome[k] == Info || x.h.Final(k)
 	switch {
 	case fresh:
 		x.next++
@@ -38,7 +38,7 @@ func (x *exported) session(k int) int {
 	case x.whole:
 		return x.h.Session(k)
 	}
-	at := [2]string{strconv.Itoa(x.h.Session(k)), cmp.Or(x.h.Meta(k).By, x.h.nodes[x.h.node[k]])}
+	at := [2]string{strconv.Itoa(x.h.Session(k)), cmp.Or(x.h.Meta(k).By, x.h.nodeName(k))}
 	id, known := x.ids[at]
 	if !known {
 		id = x.next

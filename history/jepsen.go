@@ -73,7 +73,7 @@ func eachJepsenOp(at io.ReaderAt, size int64, f func(*jepsenOp) error) (damage s
 	in, out := io.Pipe()
 	unpacked := make(chan string, 1)
 	go func() {
-		z, err := lines(at, size, func(b []byte) error { _, err := out.Write(b); return err })
+		z, err := lines(at, size, func(b []byte, _ int64) error { _, err := out.Write(b); return err })
 		damage := ""
 		if z != nil {
 			damage = z.damage

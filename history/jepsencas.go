@@ -2,6 +2,12 @@ package history
 
 import "fmt"
 
+// pair is a number and the key that it is written to.
+type pair struct {
+	key int32
+	n   int64
+}
+
 // jepsenValues notices registers to which a number is written again, as the
 // generators of compare-and-set tests do.
 type jepsenValues struct {
@@ -80,7 +86,7 @@ func (c conditions) met(h *History) {
 		waiting[pair{h.stepKey[to-1], h.stepVal[to-1]}] = k
 	}
 	var told []int // steps that returned a number
-	for k := range h.outcome {
+	for k := range h.n {
 		if from, to := h.Steps(k); h.outcome[k] == OK {
 			for s := from; s < to; s++ {
 				told = append(told, s)

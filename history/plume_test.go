@@ -165,11 +165,10 @@ func FuzzPlume(f *testing.F) {
 	f.Add([]byte("w(1,1,0,-1)\nw(2,1,1,5)\nr(1048577,0,0,-1)"))
 	f.Add([]byte("r(-9,0,2147483647,0)"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r := &reader{plume: newPlumeReader()}
-		if r.take(text) != nil || r.add(r.rest) != nil {
+		h, err := readPlume(bytes.NewReader(text), int64(len(text)))
+		if err != nil {
 			return
 		}
-		h := r.plume.history()
 		lines := len(bytes.Fields(text))
 		if h.NSteps() > lines || h.Len() > h.NSteps() {
 			t.Fatalf("%d operations, %d steps out of %d lines", h.Len(), h.NSteps(), lines)
