@@ -3,6 +3,7 @@ package history
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -85,6 +86,9 @@ func (h *History) plumeKeys() map[string]string {
 // where no value came back. Unknown operations and final reads have sessions
 // of their own there, so that nothing becomes ordered that was not.
 func (h *History) WritePlume(w io.Writer) error {
+	if h.Header.Values != "" {
+		return errors.New("this history has no place in Plume text, which holds histories in which a number names its write: each is written to a key once")
+	}
 	out := bufio.NewWriterSize(w, 1<<16)
 	x, keys, transaction := h.exported(), h.plumeKeys(), 0
 	var line []byte

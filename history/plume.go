@@ -107,7 +107,7 @@ func (r *plumeReader) operation(session int, transaction int64) (int32, error) {
 		r.id.set(session, at)
 	}
 	s := &r.sessions[at-1]
-	if s.op >= 0 && s.transaction == transaction {
+	if s.op >= 0 && s.transaction == transaction && transaction != -1 { // -1 is several that were aborted
 		return s.op, nil
 	}
 	h := &r.b.h

@@ -66,7 +66,7 @@ func TestPlumeTransactionsMayBeInterleaved(t *testing.T) {
 
 func TestAnAbortedPlumeTransactionFailed(t *testing.T) {
 	h := openText(t, "w(1,1,0,-1)\nw(2,1,0,-1)\nr(1,1,0,1)\n")
-	if d := cmp.Diff([]string{"0 fail w 1 1 w 2 1", "0 ok r 1 1"}, wordsOf(h)); d != "" {
+	if d := cmp.Diff([]string{"0 fail w 1 1", "0 fail w 2 1", "0 ok r 1 1"}, wordsOf(h)); d != "" {
 		t.Error(d)
 	}
 }
