@@ -56,7 +56,9 @@ func inChunks[B any](feed func(take func(piece []byte, fed int64) error) error, 
 		helpers.Go(func() {
 			parse := parser()
 			for c := range s.work {
-				parse(c.text, &c.batch)
+				if !c.long {
+					parse(c.text, &c.batch)
+				}
 				c.parsed <- struct{}{}
 			}
 		})
@@ -82,6 +84,7 @@ func inChunks[B any](feed func(take func(piece []byte, fed int64) error) error, 
 type splitter[B any] struct {
 	head                func(line []byte) (bool, error)
 	cur                 *chunk[B]
+	noEnd               int // so many bytes of the current chunk have no line end among them
 	free, work, inOrder chan *chunk[B]
 	stop                chan struct{}
 }
@@ -135,8 +138,9 @@ var errLong = fmt.Errorf("the line has more than %d bytes", maxLine)
 
 // cut sends what is whole of the current chunk; the rest starts another one.
 func (s *splitter[B]) cut() error {
-	end := bytes.LastIndexByte(s.cur.text, '\n') + 1
+	end := bytes.LastIndexByte(s.cur.text[s.noEnd:], '\n') + 1
 	if end == 0 && len(s.cur.text) <= maxLine {
+		s.noEnd = len(s.cur.text)
 		return nil
 	}
 	next := s.next()
@@ -146,11 +150,12 @@ func (s *splitter[B]) cut() error {
 	if end == 0 {
 		s.cur.long = true
 	} else {
+		end += s.noEnd
 		next.text, s.cur.text = append(next.text, s.cur.text[end:]...), s.cur.text[:end]
 		next.fed = s.cur.fed
 	}
 	s.send()
-	s.cur = next
+	s.cur, s.noEnd = next, 0
 	return nil
 }
 

@@ -80,7 +80,7 @@ func (v *edn) String() string {
 // and how long a word or a string in it is.
 const (
 	maxEDNDepth = 64
-	maxEDNItems = 4 << 20
+	maxEDNItems = 2 << 20
 	maxEDNText  = 1 << 20
 )
 

@@ -70,6 +70,9 @@ func newPlumeReader(size int64) *plumeReader {
 
 // add adds the lines of a chunk.
 func (r *plumeReader) add(c *chunk[plumeBatch]) error {
+	if c.long {
+		return errLong
+	}
 	b, h := &c.batch, &r.b.h
 	if ops, steps := h.n+len(b.lines), len(h.stepF)+len(b.lines); steps > cap(h.stepF) || ops > cap(h.outcome) {
 		h.reserve(room(ops, c.fed, r.size), room(steps, c.fed, r.size))
@@ -84,10 +87,7 @@ func (r *plumeReader) add(c *chunk[plumeBatch]) error {
 			return &LineError{r.line + int(l.at) + 1, err.Error()}
 		}
 	}
-	switch {
-	case c.long:
-		return errLong
-	case b.err != nil:
+	if b.err != nil {
 		return &LineError{r.line + b.count + 1, b.err.Error()}
 	}
 	r.line += b.count

@@ -106,6 +106,9 @@ func (r *reader) parseHeader(text []byte) error {
 
 // add adds the lines of a chunk to the history.
 func (r *reader) add(c *chunk[batch]) error {
+	if c.long {
+		return errLong
+	}
 	b := &c.batch
 	from := r.told[b.from]
 	if from == nil {
@@ -140,10 +143,7 @@ func (r *reader) add(c *chunk[batch]) error {
 		start = l.steps
 		r.events++
 	}
-	switch {
-	case c.long:
-		return errLong
-	case b.err != nil:
+	if b.err != nil {
 		return r.wrong(b.err, r.line+b.errLine+1, r.off+int64(b.errAt))
 	}
 	r.line += b.count

@@ -25,6 +25,26 @@ type zstdFile struct {
 	sealed bool   // the last thing in the file is a seal
 	events int    // that the seal names
 	damage string // where and what, or ""
+
+	unpacked int64 // bytes so far
+}
+
+// A file that unpacks to more than maxUnpacked bytes and to more than maxRatio
+// times its size is no record of anything: a few kilobytes must not fill the
+// memory. Histories unpack to some ten times their size.
+const (
+	maxRatio    = 200
+	maxUnpacked = 64 << 20
+)
+
+// bounded passes on what f gets until it is too much for the size of the file.
+func (z *zstdFile) bounded(f func(lines []byte, fed int64) error) func([]byte, int64) error {
+	return func(lines []byte, fed int64) error {
+		if z.unpacked += int64(len(lines)); z.unpacked > maxUnpacked && z.unpacked/maxRatio > z.size {
+			return fmt.Errorf("its %d bytes unpack to more than %d times as many, which no history does; if this is one, unpack it with `zstd -d` first", z.size, maxRatio)
+		}
+		return f(lines, fed)
+	}
 }
 
 // job is a frame on its way through the unpackers.
@@ -41,6 +61,7 @@ type job struct {
 //
 // An error is f's own, or that the file cannot be read; damage is no error.
 func (z *zstdFile) each(f func(lines []byte, fed int64) error) error {
+	f = z.bounded(f)
 	ahead := min(runtime.GOMAXPROCS(0), 4)
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(ahead),
 		zstd.WithDecoderMaxMemory(maxContent), zstd.WithDecoderMaxWindow(maxWindow))
