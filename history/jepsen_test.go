@@ -137,10 +137,12 @@ func TestAWrongLineOfAJepsenHistoryIsNamed(t *testing.T) {
 		"{:type :ok :process 1 :f :txn :value [[:append x 1]]}\n{:type :ok :process 1 :f :txn :value [[:append x 1]]}": "line 2: event 3, step 1: \"app\" writes 1",
 		whole + "{:type :invoke :process 1 :f :cas :value [[1] 2]}":                                                    "line 2: [[1] 2] is no [old new], which :cas takes",
 		"{:type :invoke :process 1 :f :write :value 1 :time 9}\n{:type :invoke :process 2 :f :write :value 2 :time 3}\n{:type :ok :process 1 :f :write :value 1 :time 7}": "line 3: :time goes back, from 9 to 7, within process 1",
-		whole + "{:type :invoke :process 1 :f :txn :value [[:r]]}":       "line 2: [:r] is no",
-		whole + "{:type :invoke :process 1 :f :txn :value [[:inc 4 1]]}": "line 2: there is no step :inc",
-		whole + "{:type :invoke :process 1 :f :cas :value 3}":            "line 2: 3 is no [old new]",
-		whole + "{:type :invoke :process 1 :f :add :value 2}":            "line 1: a :write in a history with :add",
+		whole + "{:type :invoke :process 1 :f :txn :value [[:r]]}":         "line 2: [:r] is no",
+		whole + "{:type :invoke :process 1 :f :txn :value [[:inc 4 1]]}":   "line 2: there is no step :inc",
+		whole + "{:type :invoke :process 1 :f :cas :value 3}":              "line 2: 3 is no [old new]",
+		whole + "{:type :invoke :process 1 :f :add :value 2}":              "line 1: a :write in a history with :add",
+		whole + "{:type :invoke :process 1 :f :write :value [\x80 3]}":     "line 2: the file is not UTF-8",
+		whole + "{:type :invoke :process 1 :f :write :value [\"\x80\" 3]}": "line 2: the file is not UTF-8",
 		whole + ":words": "line 2: :words is no operation",
 		whole + "}":      "line 2: '}' closes nothing",
 		whole + "{:a}":   "line 2: a map has a key without a value",
@@ -173,25 +175,6 @@ func TestEDNIsShownAsItWasRead(t *testing.T) {
 			t.Errorf("%s: %s, %v", text, v.String(), err)
 		}
 	}
-}
-
-// Whatever the bytes, there is no panic, and no more operations than maps.
-func FuzzJepsen(f *testing.F) {
-	f.Add([]byte(`{:type :invoke, :f :write, :value [x 3], :process 0, :time 5}` + "\n" + `{:type :info, :f :write, :value [x 3], :process 0, :error "lost"}`))
-	f.Add([]byte(`[{:type :ok :f :cas :value [0 1] :process 1} {:type :ok :f :txn :value [[:append 1 2] [:r 1 [2]]] :process 0}]`))
-	f.Add([]byte(`#a{:type :ok :f :add :value [1 0] :process 3} {:type :ok :f :read :value [1 #{0}] :process 3} ;c`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		h, err := readJepsen(strings.NewReader(string(text)), int64(len(text)))
-		if err != nil {
-			return
-		}
-		if maps := strings.Count(string(text), "{"); h.Len() > maps || h.NSteps() > len(text) {
-			t.Fatalf("%d operations, %d steps out of %d maps", h.Len(), h.NSteps(), maps)
-		}
-		for k := range h.Len() {
-			_ = h.Op(k)
-		}
-	})
 }
 
 func BenchmarkJepsen(b *testing.B) {

@@ -62,6 +62,9 @@ func SHA256(path string) (string, error) {
 
 // openFile opens a history file, or the one in a run folder.
 func openFile(path string) (*os.File, int64, error) {
+	if path == "-" {
+		return nil, 0, errors.New("a history is read from a file, not from standard input: save it to one first")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, 0, err
@@ -89,7 +92,7 @@ func inFolder(dir string) (string, os.FileInfo, error) {
 			return path, info, err
 		}
 	}
-	return "", nil, fmt.Errorf("%s holds neither %s nor %s: is it a run folder?", dir, FileName, PlainFileName)
+	return "", nil, fmt.Errorf("%s holds neither %s nor %s, so it is no run folder; to check the histories in it, name them: %s", dir, FileName, PlainFileName, filepath.Join(dir, "*"))
 }
 
 // lines calls f with the uncompressed bytes of a file, piece by piece, and with
@@ -103,12 +106,30 @@ func lines(at io.ReaderAt, size int64, f func(piece []byte, fed int64) error) (*
 		}
 		return nil, err
 	}
+	if unpack := packedByOther(magic); unpack != "" {
+		return nil, fmt.Errorf("it is compressed in a way that mlcheck does not read: unpack it with `%s` first, or compress it with zstd", unpack)
+	}
 	frame := magic == [4]byte{0x28, 0xb5, 0x2f, 0xfd}
 	if skippable := magic[0]>>4 == 5 && [3]byte(magic[1:]) == [3]byte{0x2a, 0x4d, 0x18}; frame || skippable {
 		z := &zstdFile{at: at, size: size}
 		return z, z.each(f)
 	}
 	return nil, pieces(io.NewSectionReader(at, 0, size), f)
+}
+
+// packedByOther is the command that unpacks what other tools packed, or "".
+func packedByOther(magic [4]byte) string {
+	switch {
+	case magic[0] == 0x1f && magic[1] == 0x8b:
+		return "gunzip"
+	case magic == [4]byte{0xfd, '7', 'z', 'X'}:
+		return "unxz"
+	case magic == [4]byte{'B', 'Z', 'h', '9'}:
+		return "bunzip2"
+	case magic == [4]byte{'P', 'K', 3, 4}:
+		return "unzip"
+	}
+	return ""
 }
 
 // pieces calls f with what r reads, and with how much that is so far.

@@ -158,27 +158,6 @@ func plumeText(rng *rand.Rand, n int) string {
 	return b.String()
 }
 
-// Whatever the bytes, there is no panic and no history that says more than its
-// lines: what it takes follows the input.
-func FuzzPlume(f *testing.F) {
-	f.Add([]byte("w(1,1,0,0)\nr(1,1,1,1)\n"))
-	f.Add([]byte("w(1,1,0,-1)\nw(2,1,1,5)\nr(1048577,0,0,-1)"))
-	f.Add([]byte("r(-9,0,2147483647,0)"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		h, err := readPlume(bytes.NewReader(text), int64(len(text)))
-		if err != nil {
-			return
-		}
-		lines := len(bytes.Fields(text))
-		if h.NSteps() > lines || h.Len() > h.NSteps() {
-			t.Fatalf("%d operations, %d steps out of %d lines", h.Len(), h.NSteps(), lines)
-		}
-		for k := range h.Len() {
-			_ = h.Op(k)
-		}
-	})
-}
-
 func BenchmarkPlume(b *testing.B) {
 	const n = 1_000_000
 	for _, c := range []struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // errTorn says that a line is no JSON: it was cut off or damaged, where a line
@@ -53,6 +54,8 @@ func (p *parser) slow(l *line, text []byte) error {
 		return errNothing
 	case !json.Valid(text):
 		return errTorn
+	case !utf8.Valid(text):
+		return errors.New("the line is not UTF-8, so its names cannot be told apart")
 	}
 	var in slowLine
 	if err := json.Unmarshal(text, &in); err != nil {

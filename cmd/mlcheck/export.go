@@ -92,7 +92,7 @@ func writeWhole(path string, write func(io.Writer) error) error {
 		}
 		return writeTo(path, write)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
