@@ -29,7 +29,25 @@ func causalApplies(h *history.History) string {
 			return ""
 		}
 	}
+	if readsStray(h) {
+		return ""
+	}
 	return "no register and no set is written"
+}
+
+// readsStray says whether any read returned a number from a key that nobody
+// changes at all: a value out of thin air, even where nothing else is written.
+func readsStray(h *history.History) bool {
+	changed := make([]bool, len(h.Keys()))
+	for s := range stepCount(h) {
+		changed[h.StepKey(s)] = changed[h.StepKey(s)] || h.StepF(s).IsWrite()
+	}
+	for s := range stepCount(h) {
+		if v, isInt := h.StepInt(s); isInt && v != 0 && h.StepF(s) == history.Read && !changed[h.StepKey(s)] {
+			return true
+		}
+	}
+	return false
 }
 
 // badRead is a read that breaks causality, and the write that it should have

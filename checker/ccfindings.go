@@ -72,6 +72,9 @@ func (ix *index) badReadFinding(property string, o *order, b badRead) Finding {
 	if b.elem >= 0 {
 		return ix.badElementFinding(property, o, b, reader)
 	}
+	if f, torn := ix.tornFinding(property, b, reader); torn {
+		return f
+	}
 	hops := o.path(b.by, e)
 	newer := ix.written(b.by, key)
 	story := fmt.Sprintf("%s read %s, though %s was in its past: %s.", upper(reader), ix.assigned(b.step), newer, ix.pastWords(o, hops))

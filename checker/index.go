@@ -178,8 +178,7 @@ func (ix *index) whoServed() {
 	for i, n := range ix.h.Nodes() {
 		ids[n] = uint16(i)
 	}
-	for k := range ix.h.Len() {
-		m := ix.h.Meta(k)
+	for k, m := range ix.h.EachMeta() {
 		ix.tokens = ix.tokens || m.Token != ""
 		id, known := ids[m.By]
 		if m.By == "" || !known || int(id) == ix.h.Node(k) {

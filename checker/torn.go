@@ -1,10 +1,14 @@
 package checker
 
-import "github.com/mlcheck/mlcheck/history"
+import (
+	"fmt"
 
-// atomic says whether an operation of several steps is one event: it is promised
-// to take effect, and to read, as a whole.
-func (ix *index) atomic() bool { return !ix.single && !ix.byStep }
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// atomic says whether an operation is promised to take effect, and to read, as a
+// whole.
+func (ix *index) atomic() bool { return ix.h.Header.Granularity == "transaction" }
 
 // ownRead judges a read of a key that its own transaction had written before, by
 // step own.
@@ -54,4 +58,40 @@ func (w *sessionWalk) label(r reading, v int32) string {
 		return "WriteCORead"
 	}
 	return "WriteCOInitRead"
+}
+
+// tornFinding tells of a read that no transaction may make, or nothing if b is
+// none of these.
+func (ix *index) tornFinding(property string, b badRead, reader string) (Finding, bool) {
+	key := int32(ix.h.StepKey(int(b.step)))
+	read, k := ix.assigned(b.step), ix.op(ix.eventOf(b.step))
+	ops := []int{k}
+	if ix.src[b.step] >= 0 {
+		ops = []int{ix.opOfStep(ix.src[b.step]), k}
+	}
+	var story string
+	switch b.label {
+	case "AbortedRead":
+		story = fmt.Sprintf("%s read %s, which #%d wrote, which was aborted. Nobody may ever see what an aborted transaction did.", reader, read, ix.h.Index(ops[0]))
+	case "IntermediateRead":
+		story = fmt.Sprintf("%s read %s, which #%d had replaced by %s before it ended. Nobody may see a transaction unfinished.", reader, read, ix.h.Index(ops[0]), ix.written(b.by, key))
+	case "NonRepeatableRead":
+		first := b.step - 1
+		for ix.h.StepF(int(first)) != history.Read || int32(ix.h.StepKey(int(first))) != key {
+			first--
+		}
+		if src := ix.src[first]; src >= 0 {
+			ops = append([]int{ix.opOfStep(src)}, ops...)
+		}
+		story = fmt.Sprintf("%s read first %s and then %s in one transaction, and did not write %s in between.", reader, ix.assigned(first), read, ix.h.Keys()[key])
+	case "NotMyOwnWrite", "NotMyLastWrite":
+		last := b.step - 1
+		for !ix.h.StepF(int(last)).IsWrite() || int32(ix.h.StepKey(int(last))) != key {
+			last--
+		}
+		story = fmt.Sprintf("%s read %s after it had written %s itself, in the same transaction.", reader, read, ix.assigned(last))
+	default:
+		return Finding{}, false
+	}
+	return ix.finding(property, b.label, upper(story), ops, nil), true
 }
