@@ -179,10 +179,11 @@ func (j *jepsenShape) header() Header {
 type jepsenBuilder struct {
 	b       *Builder
 	shape   jepsenShape
-	session sessions // process → session plus 1, once they differ
-	ended   sessions // process → 1: its last operation is :info, so it is no more
-	times   map[int]int64
-	expect  conditions // of the compare-and-sets that may have taken effect
+	session sessions      // process → session plus 1, once they differ
+	ended   sessions      // process → 1: its last operation is :info, so it is no more
+	times   map[int]int64 // process → of its last line
+	now     time.Duration // the greatest so far, which a line has that comes late
+	expect  conditions    // of the compare-and-sets that may have taken effect
 	events  int
 }
 
@@ -203,15 +204,17 @@ func (j *jepsenBuilder) sessionOf(op *jepsenOp) int {
 // inTime refuses a line that lies before an earlier one of its process. Those of
 // others may: Jepsen's workers take the time before they take their turn.
 func (j *jepsenBuilder) inTime(op *jepsenOp) error {
+	if op.time == 0 {
+		return nil // there is none
+	}
 	if before := j.times[op.process]; op.time < before {
 		return fmt.Errorf(":time goes back, from %d to %d, within process %d", before, op.time, op.process)
 	}
-	if op.time != 0 {
-		if j.times == nil {
-			j.times = map[int]int64{}
-		}
-		j.times[op.process] = op.time
+	if j.times == nil {
+		j.times = map[int]int64{}
 	}
+	j.times[op.process] = op.time
+	j.now = max(j.now, time.Duration(op.time))
 	return nil
 }
 
@@ -234,7 +237,7 @@ func (j *jepsenBuilder) add(op *jepsenOp) error {
 	}
 	if op.invoke || j.shape.completions() {
 		j.events++
-		if err := j.b.Invoke(j.events, time.Duration(op.time), session, onlyNode, steps, false); err != nil {
+		if err := j.b.Invoke(j.events, j.now, session, onlyNode, steps, false); err != nil {
 			return err
 		}
 		if op.f == "cas" && steps[0].F == Read {
@@ -254,5 +257,5 @@ func (j *jepsenBuilder) add(op *jepsenOp) error {
 		j.ended.set(op.process, 1)
 	}
 	j.events++
-	return j.b.Complete(j.events, time.Duration(op.time), session, op.outcome, steps, Meta{Error: op.err})
+	return j.b.Complete(j.events, j.now, session, op.outcome, steps, Meta{Error: op.err})
 }

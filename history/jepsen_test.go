@@ -108,6 +108,14 @@ func TestAnInfoEndsItsProcess(t *testing.T) {
 	}
 }
 
+func TestALineThatCameLateHasTheTimeOfTheOneBefore(t *testing.T) {
+	h := openText(t, `{:type :invoke :f :write :value 1 :process 0 :time 9} {:type :invoke :f :write :value 2 :process 1 :time 7}
+{:type :ok :f :write :value 1 :process 0} {:type :ok :f :write :value 2 :process 1 :time 12}`)
+	if a, b := h.Op(0), h.Op(1); a.Start != 9 || b.Start != 9 || a.End != 9 || b.End != 12 {
+		t.Errorf("%v to %v and %v to %v", a.Start, a.End, b.Start, b.End)
+	}
+}
+
 func TestAWrongLineOfAJepsenHistoryIsNamed(t *testing.T) {
 	const (
 		whole = "{:type :invoke :f :write :value 1 :process 0}\n"
