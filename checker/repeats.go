@@ -11,7 +11,7 @@ import (
 // returned, and a history in which that does not show cannot decide them.
 var withoutNames = map[string][]string{
 	history.ValuesRepeat:   {"convergence", "linearizable"},
-	history.ValuesBalances: {"conserved", "convergence", "non-negative"},
+	history.ValuesBalances: {"conserved", "convergence"},
 }
 
 // nameless says why the numbers of a history cannot decide a property, or "".
