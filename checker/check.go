@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,7 +34,6 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	if err := guard(func() {
 		ix = newIndex(h)
 		res.Faults = faultReports(ix)
-		res.Power = power(ix, res.Faults)
 		res.Measures = measures(ix)
 	}); err != nil {
 		internalError(res, err)
@@ -42,11 +42,20 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	ctx = withIndex(ctx, ix)
 	props := slices.DeleteFunc(All(), func(p Property) bool { return len(opt.Only) > 0 && !slices.Contains(opt.Only, p.Name) })
 	decided := make([]*Decided, len(props))
+	var failed [2]error
 	var wg sync.WaitGroup
+	wg.Go(func() { failed[0] = guard(func() { res.Power = power(ix, res.Faults) }) })
+	if len(opt.Only) == 0 {
+		wg.Go(func() { failed[1] = guard(func() { res.Replication = replication(ix) }) })
+	}
 	for i, p := range props {
 		wg.Go(func() { decided[i] = decide(ctx, ix, p) })
 	}
 	wg.Wait()
+	if err := cmp.Or(failed[0], failed[1]); err != nil {
+		internalError(res, err)
+		return res
+	}
 	for i, p := range props {
 		res.Properties[p.Name] = decided[i]
 	}
