@@ -44,7 +44,7 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	decided := make([]*Decided, len(props))
 	var failed [2]error
 	var wg sync.WaitGroup
-	wg.Go(func() { failed[0] = guard(func() { res.Power = power(ix, res.Faults) }) })
+	wg.Go(func() { failed[0] = guard(func() { res.Power = power(ctx, ix, res.Faults) }) })
 	if len(opt.Only) == 0 {
 		wg.Go(func() { failed[1] = guard(func() { res.Replication = replication(ix) }) })
 	}

@@ -71,6 +71,9 @@ func (ix *index) trace(ops []int32, want map[int32]bool) map[int32]*keyTrace {
 	for _, k := range ops {
 		from, to := h.Steps(int(k))
 		n := leader[ix.node(int(k))]
+		if h.Final(int(k)) {
+			n = leader[h.Node(int(k))] // as finals has them
+		}
 		for s := from; s < to; s++ {
 			key := int32(h.StepKey(s))
 			if n < 0 || h.StepF(s) != history.Read || want != nil && !want[key] {
@@ -131,9 +134,10 @@ func (ix *index) divergentKeys(r *Replication) {
 	keys = keys[:min(len(keys), maxDivergent)]
 	whole := ix.traceKeys(keys)
 	for i, key := range keys {
-		d := KeyDivergence{Key: ix.h.Keys()[key], Holds: ix.holdings(whole[key]), Since: -1, Seen: int64(watched[key].apart)}
-		if i < len(ended) {
-			d.Since, d.Seen = int64(whole[key].since), int64(whole[key].last())
+		t := whole[key]
+		d := KeyDivergence{Key: ix.h.Keys()[key], Holds: ix.holdings(t), Since: int64(t.since), Seen: int64(t.last())}
+		if i >= len(ended) {
+			d.Since, d.Seen = -1, int64(watched[key].apart)
 		}
 		d.AfterHealing = d.Seen - int64(end.healed.T)
 		r.Keys = append(r.Keys, d)
