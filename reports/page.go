@@ -37,6 +37,9 @@ type page struct {
 	Static   *staticTimeline
 	Drawn    string // which operations the timeline holds
 	Faults   []faultRow
+	Lag      []lagRow
+	Apart    []apartRow
+	ApartSay string
 	Logs     []logSection
 	Power    []fact
 	Measures []fact
@@ -147,6 +150,12 @@ func (p *page) results(r *Run, book *logBook) {
 	}
 	for _, f := range r.Results.Faults {
 		p.Faults = append(p.Faults, newFaultRow(f))
+	}
+	if rep := r.Results.Replication; rep != nil {
+		p.Lag = lagRows(rep.Lag)
+		if len(rep.Keys) > 0 {
+			p.Apart, p.ApartSay = divergence(rep)
+		}
 	}
 	p.Power, p.Measures = powerFacts(r.Results.Power), measureFacts(r.Results.Measures)
 }
