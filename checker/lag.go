@@ -49,6 +49,9 @@ type lagging struct {
 	looked  []int64 // the same, of a session's read
 	effect  map[int32]int
 	pairs   []pairLag // origin·leaders + observer
+	// seen is told every measurement: a write, its observer, and the two bounds
+	// in nanoseconds, of which the lower may be negative.
+	seen func(w int32, observer int, least, most int64)
 }
 
 type pairLag struct {
@@ -81,6 +84,7 @@ func (ix *index) newLagging() *lagging {
 	if co := ix.co(); co.flaw == "" {
 		l.co = co
 	}
+	l.seen = l.add
 	for place := range l.eachWrite {
 		l.first[place+1]++
 	}
@@ -193,10 +197,15 @@ func (l *lagging) settle(key, origin, observer, k int, v int32, effect int) {
 		case h.Final(k):
 			p.unread++
 		default:
-			p.atMost.add(int64(h.End(k)) - acked)
-			p.atLeast.add(l.begun[key*l.leaders+observer] - acked)
+			l.seen(w, observer, l.begun[key*l.leaders+observer]-acked, int64(h.End(k))-acked)
 		}
 	}
+}
+
+func (l *lagging) add(w int32, observer int, least, most int64) {
+	p := &l.pairs[l.leader[l.ix.node(l.ix.opOfStep(w))]*l.leaders+observer]
+	p.atMost.add(most)
+	p.atLeast.add(least)
 }
 
 // newer says whether v is w or something newer.

@@ -24,7 +24,8 @@ type simOptions struct {
 // simulated is what a store did, and its own truth about it.
 type simulated struct {
 	history *history.History
-	beaten  int // acknowledged writes that lost to one that their leader had applied before
+	beaten  int                        // acknowledged writes that lost to one that their leader had applied before
+	arrived map[int64][3]time.Duration // when each value came to each leader
 }
 
 // randomStore is last write wins on three leaders: with hybrid stamps and causal
@@ -32,7 +33,7 @@ type simulated struct {
 // does not. It shares nothing with the checkers.
 func randomStore(o simOptions) simulated {
 	r := rand.New(rand.NewPCG(o.seed, 1))
-	st := &store{opt: o, r: r}
+	st := &store{opt: o, r: r, arrived: map[int64][3]time.Duration{}}
 	policy := "lww-hlc"
 	if o.skew {
 		policy = "lww-wall"
@@ -120,7 +121,7 @@ func randomStore(o simOptions) simulated {
 	}
 	n, t := next()
 	must(b.Event(history.Event{Index: n, T: t, Type: history.StageEvent, Stage: history.StageEnd}))
-	return simulated{b.History(), st.beaten}
+	return simulated{b.History(), st.beaten, st.arrived}
 }
 
 func keyName(k int) string { return "k" + string(rune('a'+k%26)) + string(rune('a'+k/26)) }
@@ -135,6 +136,8 @@ type store struct {
 	sent   [3]int
 	flying []message
 	beaten int
+
+	arrived map[int64][3]time.Duration
 }
 
 type version struct {
@@ -187,6 +190,9 @@ func (st *store) write(node, key int, value int64) version {
 
 func (st *store) apply(node, key int, v version) bool {
 	st.clock[node] = max(st.clock[node], v.stamp.time)
+	at := st.arrived[v.value]
+	at[node] = st.now
+	st.arrived[v.value] = at
 	if !st.data[node][key].stamp.less(v.stamp) {
 		return false
 	}
