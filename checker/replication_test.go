@@ -79,6 +79,7 @@ func TestKeysThatAgreedLateAreCountedOnlyWhereReadsProveIt(t *testing.T) {
 	}{
 		{"n2 lags between two equal reads of n1", "final n1 r x 1\nfinal n2 r x -\nfinal n1 r x 1\nfinal n2 r x 1\nfinal n3 r x 1\n", 1},
 		{"the value came between the two reads", "final n1 r x -\nfinal n2 r x 1\nfinal n1 r x 1\nfinal n2 r x 1\nfinal n3 r x 1\n", 0},
+		{"n2 was read before both", "final n2 r x -\nfinal n1 r x 1\nfinal n1 r x 1\nfinal n2 r x 1\nfinal n3 r x 1\n", 0},
 	} {
 		text := "s1@n3 w x 1\nclosed\n" + tc.sweeps + "rest quiet\nfinal n1 r x 1\nfinal n2 r x 1\nfinal n3 r x 1\n"
 		if r := spreadOf(t, history.Header{}, text); r.Late != tc.late || r.Differing != 0 || len(r.Keys) != tc.late {
@@ -182,6 +183,7 @@ func TestLagIsBoundedByTheReadsAroundIt(t *testing.T) {
 		{"seen before it was acknowledged", "( s1@n1 w x 1\ns2@n2 r x 1\n) s1\n", Lag{Seen: 1}},
 		{"a vain read from before the acknowledgement bounds nothing", "s2@n2 r x -\ns1@n1 w x 1\ns2@n2 r x 1\n", Lag{Seen: 1, AtMost: exactly(2)}},
 		{"what the origin accepted later is newer", "s1@n1 w x 1\ns3@n1 w x 2\ns2@n2 r x 2\n", Lag{Seen: 2, AtMost: Spread{ms(4), ms(4), ms(4), ms(4)}}},
+		{"what the origin was asked for at the same time is not", "( s1@n1 w x 1\ns3@n1 w x 2\n) s1\ns2@n2 r x 2\n", Lag{Seen: 1, Hidden: 1, AtMost: exactly(3)}},
 		{"what is causally after it is newer", "s1@n1 w x 1\ns3@n3 r x 1\ns3@n3 w x 2\ns2@n2 r x 2\n", Lag{Seen: 1, AtMost: exactly(6)}},
 		{"an older value is none", "s3@n3 w x 1\ns1@n1 w x 2\ns2@n2 r x 1\ns2@n2 r x 2\n", Lag{Seen: 1, AtLeast: exactly(1), AtMost: exactly(4)}},
 		{"behind one that is neither before nor after it may lie", "s1@n1 w x 1\ns3@n3 w x 2\ns2@n2 r x 2\ns2@n2 r x 1\n", Lag{Hidden: 1}},
