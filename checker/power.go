@@ -86,7 +86,7 @@ type sessionNodes struct {
 	moved int
 }
 
-const smallSessions = 1 << 16
+const denseSessions = 1 << 16
 
 func (sn *sessionNodes) len() int { return sn.n }
 
@@ -95,7 +95,7 @@ func (sn *sessionNodes) note(session, node int) {
 		sn.small[session] = sn.next(sn.small[session], node)
 		return
 	}
-	if session < smallSessions {
+	if session < denseSessions {
 		sn.small = append(sn.small, make([]int32, session+1-len(sn.small))...)
 		sn.small[session] = sn.next(0, node)
 		return
@@ -242,7 +242,7 @@ func (o *order) orderedBefore(r run, runs []run) int {
 // are none.
 func measures(ix *index) map[string]float64 {
 	m := map[string]float64{}
-	if !timed(ix.h) {
+	if !ix.h.Timed() {
 		return m
 	}
 	const ms = float64(time.Millisecond)

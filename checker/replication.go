@@ -46,19 +46,13 @@ func replication(ix *index) *Replication {
 	r := &Replication{}
 	ix.divergentKeys(r)
 	r.Settling = ix.settling()
-	if timed(ix.h) {
+	if ix.h.Timed() {
 		r.OverTime, r.Lag = ix.spread()
 	}
 	if r.Differing+r.Late == 0 && r.Settling == nil && r.OverTime == nil && len(r.Lag) == 0 {
 		return nil
 	}
 	return r
-}
-
-// timed says whether a history knows when things happened. Formats without
-// times leave every one at 0.
-func timed(h *history.History) bool {
-	return h.Len() > 0 && (h.Start(h.Len()-1) > 0 || h.End(h.Len()-1) > 0)
 }
 
 // completions are the operations that were answered, in the order of their
