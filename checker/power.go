@@ -208,34 +208,32 @@ func (o *order) concurrentOf(key int32) int {
 }
 
 // orderedBefore counts the pairs of a write of the run and an earlier one at
-// another leader. What is before one write of a session is before its next:
-// only sessions of which more is known since are looked at again.
+// another leader. What is before one write of a session is before its next, so
+// each of the others is met once, by a cursor in each session: O(writes·sessions).
 func (o *order) orderedBefore(r run, runs []run) int {
-	type other struct {
-		run
-		known  int32 // how much of its slot was before the write that was looked at last
-		writes int   // and how many writes of its
-	}
-	others := make([]other, 0, len(runs))
+	type cursor struct{ slot, at, next, to int32 } // at is the position of write next in its slot
+	var others []cursor
 	for _, q := range runs {
 		if o.slots[q.slot].node != o.slots[r.slot].node {
-			others = append(others, other{run: q})
+			others = append(others, cursor{q.slot, o.keys.at[q.from], q.from, q.to})
 		}
 	}
-	n, sum := 0, 0
+	pairs, before := 0, 0
 	for _, u := range o.keys.event[r.from:r.to] {
 		past := o.viewOf(u)
 		for i := range others {
-			q := &others[i]
-			if now := past.of(q.slot); now > q.known {
-				up := o.keys.upTo(q.run, now)
-				sum += up - q.writes
-				q.known, q.writes = now, up
+			c := &others[i]
+			for known := past.of(c.slot); c.at < known; before++ {
+				if c.next++; c.next == c.to {
+					c.at = math.MaxInt32
+				} else {
+					c.at = o.keys.at[c.next]
+				}
 			}
 		}
-		n += sum
+		pairs += before
 	}
-	return n
+	return pairs
 }
 
 // measures are numbers about the run itself; of a history without times there
