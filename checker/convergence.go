@@ -75,6 +75,9 @@ func checkConvergence(ix *index) Result {
 	case r.Violations > 0:
 		r.Verdict = Violated
 		r.Reason = fmt.Sprintf("leaders differ in %s, though %s", plural(r.Violations, "key", "keys"), end.rest())
+		if why := ix.diagnosis(keys, differing); why != "" {
+			r.Reason += "; " + why
+		}
 	case len(unread) > 0:
 		r.Verdict = Unknown
 		r.Reason = fmt.Sprintf("%s could not be read at the end for every key; the leaders that could be read agree", ix.names(unread))
