@@ -26,7 +26,10 @@ type Lag struct {
 	// AtEnd: sessions looked for them in vain, final reads showed them.
 	AtEnd int `json:"at_end"`
 	// Missed: not even the last read showed them, but something older.
-	Missed  int    `json:"missed"`
+	Missed int `json:"missed"`
+	// InVain is how long one of AtEnd or Missed was looked for at most: from its
+	// acknowledgement to the start of the last read of a session that did not show it.
+	InVain  int64  `json:"in_vain_ns"`
 	Unread  int    `json:"unread"` // no session read the key at the observer after the acknowledgement
 	AtLeast Spread `json:"at_least"`
 	AtMost  Spread `json:"at_most"`
@@ -56,6 +59,7 @@ type lagging struct {
 
 type pairLag struct {
 	hidden, atEnd, missed, unread int
+	inVain                        int64
 	atLeast, atMost               histogram
 }
 
@@ -68,7 +72,7 @@ func (l *lagging) lags() []Lag {
 			p := &l.pairs[origin*l.leaders+observer]
 			if n := p.atMost.n; origin != observer && n+p.hidden+p.atEnd+p.missed+p.unread > 0 {
 				name := func(leader int) string { return l.ix.h.Nodes()[l.ix.end.nodes[leader]] }
-				lags = append(lags, Lag{name(origin), name(observer), n, p.hidden, p.atEnd, p.missed, p.unread, p.atLeast.spread(), p.atMost.spread()})
+				lags = append(lags, Lag{name(origin), name(observer), n, p.hidden, p.atEnd, p.missed, p.inVain, p.unread, p.atLeast.spread(), p.atMost.spread()})
 			}
 		}
 	}
@@ -187,13 +191,14 @@ func (l *lagging) settle(key, origin, observer, k int, v int32, effect int) {
 		w := l.writes[*next]
 		op := l.ix.opOfStep(w)
 		acked := int64(h.End(op))
-		switch looked := l.looked[key*l.leaders+observer] > acked; {
+		switch inVain := l.looked[key*l.leaders+observer] - acked; {
 		case h.Index(op) > effect:
 			return
 		case !l.newer(v, w, origin):
 			p.hidden++
-		case h.Final(k) && looked:
+		case h.Final(k) && inVain > 0:
 			p.atEnd++
+			p.inVain = max(p.inVain, inVain)
 		case h.Final(k):
 			p.unread++
 		default:
@@ -223,8 +228,9 @@ func (l *lagging) end() {
 		p := &l.pairs[origin*l.leaders+observer]
 		for ; next < l.first[place+1]; next++ {
 			op := l.ix.opOfStep(l.writes[next])
-			if l.begun[key*l.leaders+observer] > int64(l.ix.h.End(op)) {
+			if acked := int64(l.ix.h.End(op)); l.begun[key*l.leaders+observer] > acked {
 				p.missed++
+				p.inVain = max(p.inVain, l.looked[key*l.leaders+observer]-acked)
 			} else {
 				p.unread++
 			}

@@ -63,6 +63,9 @@ func unmeasured(l checker.Lag) string {
 			parts = append(parts, count(c.n)+" "+c.what)
 		}
 	}
+	if l.InVain > 0 {
+		parts = append(parts, "looked for in vain for up to "+span(time.Duration(l.InVain)))
+	}
 	return strings.Join(parts, ", ")
 }
 

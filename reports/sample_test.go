@@ -304,7 +304,7 @@ func cutOffReplication() *checker.Replication {
 	}
 	return &checker.Replication{OverTime: o, Lag: []checker.Lag{
 		{Origin: "n1", Observer: "n2", Seen: 311, Unread: 9, AtMost: spread(2*ms, 9*ms, 31*ms, 48*ms)},
-		{Origin: "n3", Observer: "n1", Seen: 204, Hidden: 71, AtEnd: 4, Missed: 1, AtLeast: spread(ms/2, 12*ms, 5800*ms, 5800*ms), AtMost: spread(3*ms, 31*ms, 6100*ms, 6142*ms)},
+		{Origin: "n3", Observer: "n1", Seen: 204, Hidden: 71, AtEnd: 4, Missed: 1, InVain: int64(5900 * ms), AtLeast: spread(ms/2, 12*ms, 5800*ms, 5800*ms), AtMost: spread(3*ms, 31*ms, 6100*ms, 6142*ms)},
 		{Origin: "n3", Observer: "n2", Unread: 12},
 	}}
 }
