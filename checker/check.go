@@ -17,7 +17,7 @@ const ResultsFormat = "mlcheck.results/1"
 // Options says what to check besides what the history's header says.
 type Options struct {
 	Claims []history.Claim // added to the header's, for instance from the command line
-	Only   []string        // names of properties; empty: all of them
+	Only   []string        // names of properties; empty: all of them, and Replication
 }
 
 // Check decides every property of a history and combines the claims into one

@@ -47,21 +47,9 @@ func checkConvergence(ix *index) Result {
 		return Result{Verdict: Unknown, Reason: "there is only one leader, so nothing can differ"}
 	}
 	r := Result{Counts: map[string]int{}}
-	unread := map[int]bool{} // position of a leader in end.nodes
-	for _, key := range ix.writtenKeys() {
-		groups, missing := end.groups(ix, key)
-		for _, n := range missing {
-			unread[n] = true
-		}
-		if len(missing) > 0 {
-			r.Counts["keys not read at every leader"]++
-		}
-		if len(groups) == 1 && len(missing) < len(end.nodes)-1 {
-			r.Counts["keys alike"]++
-		}
-		if len(end.nodes)-len(missing) > 1 {
-			r.Chances++
-		}
+	unread := ix.countEnds(&r)
+	if late, _ := ix.lateKeys(); len(late) > 0 {
+		r.Counts["keys that agreed late"] = len(late)
 	}
 	keys, differing := ix.differing()
 	r.Violations = len(keys)
@@ -88,6 +76,29 @@ func checkConvergence(ix *index) Result {
 		r.Reason = fmt.Sprintf("all %d leaders agree on all %s; %s", len(end.nodes), plural(r.Chances, "key", "keys"), end.rest())
 	}
 	return r
+}
+
+// countEnds counts the keys by how they were read at the end, and says which
+// leaders, by their positions, could not be read for every key.
+func (ix *index) countEnds(r *Result) (unread map[int]bool) {
+	unread = map[int]bool{}
+	leaders := len(ix.end.nodes)
+	for _, key := range ix.writtenKeys() {
+		groups, missing := ix.end.groups(ix, key)
+		for _, n := range missing {
+			unread[n] = true
+		}
+		if len(missing) > 0 {
+			r.Counts["keys not read at every leader"]++
+		}
+		if leaders-len(missing) < 2 {
+			continue
+		}
+		if r.Chances++; len(groups) == 1 {
+			r.Counts["keys alike"]++
+		}
+	}
+	return unread
 }
 
 // differing are the keys of which leaders ended with different values, and who

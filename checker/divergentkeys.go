@@ -122,13 +122,7 @@ func (ix *index) divergentKeys(r *Replication) {
 	}
 	ended, _ := ix.differing()
 	r.Differing = len(ended)
-	watched := ix.trace(end.watched, nil)
-	var late []int32
-	for _, key := range ix.writtenKeys() {
-		if t := watched[key]; t != nil && t.apart >= 0 && !t.differ() {
-			late = append(late, key)
-		}
-	}
+	late, watched := ix.lateKeys()
 	r.Late = len(late)
 	keys := append(ended, late...)
 	keys = keys[:min(len(keys), maxDivergent)]
@@ -142,6 +136,18 @@ func (ix *index) divergentKeys(r *Replication) {
 		d.AfterHealing = d.Seen - int64(end.healed.T)
 		r.Keys = append(r.Keys, d)
 	}
+}
+
+// lateKeys are those that leaders agree on at the end and certainly differed in
+// after clients were closed, and what was read of all keys since then.
+func (ix *index) lateKeys() (late []int32, watched map[int32]*keyTrace) {
+	watched = ix.trace(ix.end.watched, nil)
+	for _, key := range ix.writtenKeys() {
+		if t := watched[key]; t != nil && t.apart >= 0 && !t.differ() {
+			late = append(late, key)
+		}
+	}
+	return late, watched
 }
 
 // last is the last read of the key.

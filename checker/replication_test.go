@@ -82,6 +82,9 @@ func TestKeysThatAgreedLateAreCountedOnlyWhereReadsProveIt(t *testing.T) {
 		{"n2 was read before both", "final n2 r x -\nfinal n1 r x 1\nfinal n1 r x 1\nfinal n2 r x 1\nfinal n3 r x 1\n", 0},
 	} {
 		text := "s1@n3 w x 1\nclosed\n" + tc.sweeps + "rest quiet\nfinal n1 r x 1\nfinal n2 r x 1\nfinal n3 r x 1\n"
+		if r := check(t, "convergence", parse(t, history.Header{}, text)); r.Counts["keys that agreed late"] != tc.late || r.Verdict != Holds {
+			t.Errorf("%s: %+v", tc.name, r)
+		}
 		if r := spreadOf(t, history.Header{}, text); r.Late != tc.late || r.Differing != 0 || len(r.Keys) != tc.late {
 			t.Errorf("%s: %d late, want %d; %d differ; %+v", tc.name, r.Late, tc.late, r.Differing, r.Keys)
 		}

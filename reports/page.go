@@ -151,12 +151,7 @@ func (p *page) results(r *Run, book *logBook) {
 	for _, f := range r.Results.Faults {
 		p.Faults = append(p.Faults, newFaultRow(f))
 	}
-	if rep := r.Results.Replication; rep != nil {
-		p.Lag = lagRows(rep.Lag)
-		if len(rep.Keys) > 0 {
-			p.Apart, p.ApartSay = divergence(rep)
-		}
-	}
+	p.replication(r.Results.Replication)
 	p.Power, p.Measures = powerFacts(r.Results.Power), measureFacts(r.Results.Measures)
 }
 

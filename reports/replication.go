@@ -11,6 +11,16 @@ import (
 	"github.com/mlcheck/mlcheck/checker"
 )
 
+func (p *page) replication(r *checker.Replication) {
+	if r == nil {
+		return
+	}
+	p.Lag = lagRows(r.Lag)
+	if len(r.Keys) > 0 {
+		p.Apart, p.ApartSay = divergence(r)
+	}
+}
+
 // lagRow is the replication lag from one leader to another.
 type lagRow struct {
 	Pair             string // "n1 → n2"
