@@ -2,7 +2,6 @@ package checker
 
 import (
 	"container/heap"
-	"slices"
 	"sort"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -61,7 +60,7 @@ func (kz *keyZones) explainNothing() {
 	}
 	kz.needed = kz.needs(forward, backward)
 	sort.SliceStable(kz.needed, func(i, j int) bool { return kz.needed[i].by < kz.needed[j].by })
-	offers := kz.offers(forward)
+	offers := kz.offers()
 	var ready byDeadline
 	placed, giver := int32(ever), int32(-1) // where the last delete took effect
 	for i := range kz.needed {
@@ -130,21 +129,16 @@ type offer struct {
 	from, to int32
 }
 
-// offers are the deletes that may have taken effect, by when they could first.
-func (kz *keyZones) offers(forward []zone) []offer {
+// offers are the deletes that may have taken effect, by when they began. That none
+// takes effect within a forward zone is seen to by what needs them: no need ends or
+// begins within one.
+func (kz *keyZones) offers() []offer {
 	var offers []offer
 	for i := range kz.acc {
-		i := int32(i)
-		if !kz.deletes(i) {
-			continue
+		if i := int32(i); kz.deletes(i) {
+			offers = append(offers, offer{i, kz.start(i), kz.finish(i)})
 		}
-		from := kz.start(i)
-		if j := lastBefore(forward, from); j >= 0 {
-			from = max(from, forward[j].until)
-		}
-		offers = append(offers, offer{i, from, outside(forward, kz.finish(i))})
 	}
-	slices.SortStableFunc(offers, func(a, b offer) int { return int(a.from) - int(b.from) })
 	return offers
 }
 

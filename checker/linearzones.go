@@ -48,11 +48,11 @@ type keyZones struct {
 	lone    []lone
 	nothing []int32 // reads of nothing that a delete may explain: positions in acc
 	clashes []clash
-	tangles []clash // a value, mid, was used up before one that it was made from, old
+	tangles []clash         // a value, mid, was used up before one that it was made from, old
 	twins   []twin          // two updates of one version
 	made    map[int32]int32 // write step → the update that wrote it, where it was made from a value
-	needed  []need // the reads of nothing that take a delete to explain them, by when
-	late    []need // those that none explains
+	needed  []need          // the reads of nothing that take a delete to explain them, by when
+	late    []need          // those that none explains
 }
 
 func (kz *keyZones) start(a int32) int32 { return int32(kz.ix.h.Index(int(kz.acc[a].op))) }
@@ -124,9 +124,6 @@ func (kz *keyZones) readAll() {
 			again = true
 			return true
 		})
-	}
-	for _, i := range doubtful {
-		kz.acc[i].read = -1
 	}
 }
 
