@@ -1,6 +1,7 @@
 package linear
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sort"
@@ -40,11 +41,9 @@ func Solve(ctx context.Context, p Problem) Answer {
 	}
 }
 
+// stopped says why a search gave up: the library may see a deadline first.
 func stopped(ctx context.Context) string {
-	if ctx.Err() == nil {
-		return "the search gave up"
-	}
-	return ctx.Err().Error()
+	return cmp.Or(ctx.Err(), context.DeadlineExceeded).Error()
 }
 
 // try looks for an order of a whole problem.
