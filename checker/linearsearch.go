@@ -55,7 +55,7 @@ func (as *accesses) searchRest(ctx context.Context, r *Result, judged []*keyZone
 	}
 	search, _ := ctx.Value(searchKey{}).(Search)
 	if search == nil {
-		return append(open, as.words(quests[0])+", which takes a search for an order, and here is no process to do it in")
+		return append(open, as.words(quests[0])+", and there is no process to search in")
 	}
 	// The small ones first: none of them waits for one that takes all the time.
 	slices.SortStableFunc(quests, func(a, b quest) int { return len(a.problem.Ops) - len(b.problem.Ops) })
