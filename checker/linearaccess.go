@@ -26,6 +26,7 @@ type accesses struct {
 
 	search map[int32]string // keys for which zones are not enough, and why
 	cannot map[int32]string // keys that no sequential object describes, and why
+	untold map[int32]bool   // registers whose values do not tell their writes
 	joined map[int32]int32  // keys in one operation: union-find, where there are any
 }
 
@@ -37,7 +38,7 @@ func (ix *index) accesses() *accesses {
 	keys := len(h.Keys())
 	as := &accesses{
 		ix: ix, at: make([]int32, keys+1), n: make([]int32, keys),
-		search: map[int32]string{}, cannot: map[int32]string{}, joined: map[int32]int32{},
+		search: map[int32]string{}, cannot: map[int32]string{}, untold: map[int32]bool{}, joined: map[int32]int32{},
 	}
 	steps := stepCount(h)
 	for s := range steps {
@@ -173,8 +174,8 @@ func (as *accesses) classify() {
 			}
 			deletes = deletes || a.write >= 0 && h.StepF(int(a.write)) == history.Delete
 			updates = updates || a.write >= 0 && a.read >= 0 && (as.ix.src[a.read] < 0 || h.StepF(int(a.write)) == history.Delete)
-			if as.repeats(key, a) {
-				as.search[key] = "a value is written to it more than once"
+			if as.nameless(key, a) {
+				as.search[key], as.untold[key] = "a value does not tell its write", true
 			}
 		}
 		if deletes && updates {
@@ -199,9 +200,16 @@ func (as *accesses) strange(a access) string {
 	return ""
 }
 
-// repeats says whether the number that an access writes does not name it.
-func (as *accesses) repeats(key int32, a access) bool {
-	if a.write < 0 || as.ix.kind[key] != register {
+// nameless says whether the number that an access of a register read or wrote
+// does not tell which write it is.
+func (as *accesses) nameless(key int32, a access) bool {
+	if as.ix.kind[key] != register {
+		return false
+	}
+	if a.read >= 0 && as.ix.src[a.read] == srcNone {
+		return true
+	}
+	if a.write < 0 {
 		return false
 	}
 	switch f := as.ix.h.StepF(int(a.write)); f {
@@ -227,15 +235,7 @@ func kindWord(kd kind) string {
 }
 
 // zoned says whether zones can say something about the key, even where only a
-// search can say that it is linearizable: values of a register that name their writes.
+// search can say that it is linearizable: values of a register that tell their writes.
 func (as *accesses) zoned(key int32) bool {
-	if as.ix.kind[key]&^register != 0 || as.cannot[key] != "" {
-		return false
-	}
-	for _, a := range as.of(key) {
-		if as.repeats(key, a) {
-			return false
-		}
-	}
-	return true
+	return as.ix.kind[key]&^register == 0 && as.cannot[key] == "" && !as.untold[key]
 }
