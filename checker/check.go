@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -47,11 +48,12 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 		wg.Go(func() { decided[i] = decide(ctx, ix, p) })
 	}
 	wg.Wait()
+	denied := prove(ctx, ix, props, decided)
 	for i, p := range props {
 		res.Properties[p.Name] = decided[i]
 	}
 	claim(res, h, append(slices.Clone(h.Header.Claims), opt.Claims...), opt.Only)
-	if err := contradiction(res); err != nil {
+	if err := cmp.Or(denied, contradiction(res)); err != nil {
 		internalError(res, err)
 		return res
 	}
