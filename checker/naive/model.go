@@ -106,7 +106,7 @@ func newModel(h *history.History) *model {
 
 func (m *model) outcome(e int) history.Outcome { return m.ops[m.events[e].op].Outcome }
 func (m *model) index(e int) int               { return m.ops[m.events[e].op].Index }
-func (m *model) happened(e int) bool { return m.outcome(e) == history.OK || m.events[e].read }
+func (m *model) happened(e int) bool           { return m.outcome(e) == history.OK || m.events[e].read }
 
 func (m *model) mayHaveHappened(e int) bool {
 	return m.outcome(e) != history.Fail || m.events[e].read
