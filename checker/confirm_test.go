@@ -189,7 +189,7 @@ func TestAContextThatEndsLeavesFindingsUnconfirmed(t *testing.T) {
 	if err := prove(ctx, ix, []Property{p}, []*Decided{d}); err != nil {
 		t.Fatal(err)
 	}
-	if f := d.Findings[0]; f.Confirmed || f.Unconfirmed != stopped || f.File != "" {
+	if f := d.Findings[0]; f.Confirmed || f.Unconfirmed != cutShort || f.File != "" {
 		t.Errorf("%+v", f)
 	}
 }

@@ -1,6 +1,10 @@
 package checker
 
-import "github.com/mlcheck/mlcheck/history"
+import (
+	"slices"
+
+	"github.com/mlcheck/mlcheck/history"
+)
 
 // breakCycle finds, when no slot can go on, a cycle of slots that wait for each
 // other, remembers it, and lets one of its events be placed without what it
@@ -26,7 +30,7 @@ func (p *placing) breakCycle() (int32, bool) {
 		}
 		step[s] = len(walk)
 		walk = append(walk, s)
-		s = p.home[p.missing(p.head(s))]
+		s = p.slot[p.missing(p.head(s))]
 	}
 	if branch := p.inTheWay(walk); branch >= 0 {
 		walk = walk[branch:] // no cycle: nothing in its session follows what is stuck there
@@ -36,13 +40,7 @@ func (p *placing) breakCycle() (int32, bool) {
 	s = walk[0]
 	p.forced[p.head(s)] = true
 	for t := range p.waiting {
-		kept := p.waiting[t][:0]
-		for _, w := range p.waiting[t] {
-			if w.slot != s {
-				kept = append(kept, w)
-			}
-		}
-		p.waiting[t] = kept
+		p.waiting[t] = slices.DeleteFunc(p.waiting[t], func(w waiting) bool { return w.slot == s })
 	}
 	return s, true
 }

@@ -15,7 +15,7 @@ import (
 const (
 	noConfirmer = "there is no naive checker of this property yet"
 	tooLarge    = "too large for the naive checker"
-	stopped     = "the check was stopped before that"
+	cutShort    = "the check was stopped before that"
 	notAlone    = "the history has a causal cycle, and what else is wrong with it depends on where it is cut"
 )
 
@@ -75,7 +75,7 @@ func (pr *prover) all(r *Result) error {
 func (pr *prover) one(f *Finding) error {
 	defer func() { f.Diagram = pr.ix.diagram(f) }()
 	if pr.ctx.Err() != nil {
-		f.Unconfirmed = stopped
+		f.Unconfirmed = cutShort
 		return nil
 	}
 	w, err := pr.witness(f)

@@ -115,3 +115,35 @@ func TestEveryFindingOfABrokenStoreStandsAlone(t *testing.T) {
 		}
 	}
 }
+
+// So does every finding in the histories that others recorded, whose operations
+// are transactions of several steps.
+func TestEveryFindingInPublishedHistoriesStandsAlone(t *testing.T) {
+	found := sizes{}
+	for _, pattern := range []string{"plume/taps/*.txt", "plume/galera/*.txt", "popl17/*.txt", "edn/*.edn"} {
+		paths, err := filepath.Glob(filepath.Join("..", "..", "shared", "data", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			h, err := history.Open(path)
+			if err != nil {
+				continue // some of them are there to be refused
+			}
+			res := Check(context.Background(), h, Options{})
+			if res.Exit == ExitInternal {
+				t.Errorf("%s: %s", path, res.Why)
+			}
+			for name, d := range res.Properties {
+				for _, f := range d.Findings {
+					standsAlone(t, h, name, f)
+					found.add(name, f)
+				}
+			}
+		}
+	}
+	t.Logf("\n%s", found)
+	if len(found["cc"]) < 10 || len(found["ccv"]) < 10 {
+		t.Errorf("only %d and %d findings", len(found["cc"]), len(found["ccv"]))
+	}
+}

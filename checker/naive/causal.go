@@ -91,7 +91,7 @@ func (m *model) ownWrite(s int) int {
 	return own
 }
 
-// badRead is the patterns that step s breaks: one, or on a set several.
+// badRead is the patterns that step s breaks.
 func (m *model) badRead(s int) []string {
 	st := m.steps[s]
 	switch {
@@ -103,35 +103,94 @@ func (m *model) badRead(s int) []string {
 		return nil
 	case st.from.what == thinAir:
 		return []string{"ThinAirRead"}
+	case m.final(st.op):
+		return nil
 	}
 	if own := m.ownWrite(s); own >= 0 {
 		return m.notItsOwn(s, own)
 	}
-	switch writes := m.writesOf(st.Key); {
-	case st.from.what == aValue:
-		g := m.steps[st.from.steps[0]].event
-		if g != st.event && m.replaced(g, st.event, writes) {
-			return []string{"WriteCORead"}
-		}
-	case slices.ContainsFunc(writes, func(w int) bool { return m.is(w, st.event) }):
-		if !m.deleteExplains(st.Key, st.event) {
-			return []string{"WriteCOInitRead"}
+	newer := m.newerThan(s)
+	if len(newer) == 0 {
+		return m.torn(s)
+	}
+	labels := []string{"WriteCOInitRead"}
+	if st.from.what == aValue {
+		labels[0] = "WriteCORead"
+	}
+	if m.transactions() && slices.ContainsFunc(newer, func(v int) bool { return m.shows(st.event, v) }) {
+		labels = append(labels, "FracturedRead")
+	}
+	return labels
+}
+
+func (m *model) transactions() bool { return m.h.Header.Granularity == "transaction" }
+
+// newerThan are the writes in the past of read s that rule out what it returned.
+func (m *model) newerThan(s int) []int {
+	st := m.steps[s]
+	g := -1
+	if st.from.what == aValue {
+		if g = m.steps[st.from.steps[0]].event; g == st.event {
+			return nil
 		}
 	}
-	return nil
+	newer := slices.DeleteFunc(m.writesOf(st.Key), func(v int) bool {
+		return !m.is(v, st.event) || g >= 0 && (v == g || !m.is(g, v))
+	})
+	if g < 0 && m.deleteExplains(st.Key, st.event) {
+		return nil
+	}
+	return newer
+}
+
+// shows says whether event e read anything that event v wrote.
+func (m *model) shows(e, v int) bool {
+	return slices.ContainsFunc(m.events[e].steps, func(s int) bool {
+		from := m.steps[s].from
+		return from.what == aValue && m.steps[from.steps[0]].event == v
+	})
 }
 
 // notItsOwn judges a read after a write of the same event.
 func (m *model) notItsOwn(s, own int) []string {
-	switch st := m.steps[s]; {
-	case st.from.what == aValue && m.steps[st.from.steps[0]].event == st.event:
+	switch from := m.steps[s].from; {
+	case from.what == aValue && (from.steps[0] == own || from.steps[0] > s && m.steps[from.steps[0]].event == m.steps[s].event):
+		return nil // its own, or from its future, which is a circle
+	case from.what == noValue && m.steps[own].F == history.Delete:
 		return nil
-	case st.from.what == aValue:
-		return []string{"WriteCORead"}
-	case st.from.what == noValue && m.steps[own].F == history.Delete:
+	case from.what == aValue && m.steps[from.steps[0]].event == m.steps[s].event:
+		return []string{"NotMyLastWrite"}
+	}
+	return []string{"NotMyOwnWrite"}
+}
+
+// torn are the patterns of reads that no transaction may make of another one.
+func (m *model) torn(s int) []string {
+	st := m.steps[s]
+	if !m.transactions() || st.from.what == aValue && m.steps[st.from.steps[0]].event == st.event {
 		return nil
 	}
-	return []string{"WriteCOInitRead"}
+	var labels []string
+	for _, r := range m.events[st.event].steps {
+		rs := m.steps[r]
+		if r < s && rs.F == history.Read && rs.Key == st.Key && rs.from.what == aValue &&
+			(st.from.what != aValue || st.from.steps[0] != rs.from.steps[0]) {
+			labels = append(labels, "NonRepeatableRead")
+		}
+	}
+	if st.from.what != aValue {
+		return labels
+	}
+	w := st.from.steps[0]
+	if m.outcome(m.steps[w].event) == history.Fail {
+		labels = append(labels, "AbortedRead")
+	}
+	for _, t := range m.events[m.steps[w].event].steps {
+		if t > w && m.steps[t].F.IsWrite() && m.steps[t].Key == st.Key {
+			labels = append(labels, "IntermediateRead")
+		}
+	}
+	return labels
 }
 
 // replaced says whether one of the writes is after w and before e.
