@@ -16,6 +16,7 @@ type Search struct {
 	again    map[value]bool // added more than once: to have read it says nothing
 	restarts [][]int        // of nodes: the events
 	served   map[string]int // nodes by name
+	told     bool           // some operation has more to tell than its outcome
 }
 
 // Follows finds a step that hit accepts among those that causally follow the
@@ -26,7 +27,7 @@ type Search struct {
 // round, and seldom more than three rounds. Operations that were over before the
 // step was asked for are not looked at.
 func (sr *Search) Follows(step int, hit func(step int) bool) (int, bool) {
-	f := &following{Search: sr, first: step, sessions: map[session]bool{}, carried: map[int]bool{}, values: map[value]bool{}, lines: map[line]int{}}
+	f := &following{Search: sr, first: step, sessions: map[[2]int]bool{}, carried: map[int]bool{}, values: map[value]bool{}, lines: map[line]int{}}
 	from := sr.firstAfter(step)
 	for f.changed = true; f.changed; {
 		f.changed = false
@@ -69,11 +70,11 @@ type line struct{ node, epoch int }
 // following is what is known to know of the first step.
 type following struct {
 	*Search
-	first    int              // the step
-	sessions map[session]bool // in this round: what comes next in it follows
-	carried  map[int]bool     // in this round: the session's last acknowledged operation follows
-	values   map[value]bool   // whoever read it follows
-	lines    map[line]int     // node order: the earliest return of what follows
+	first    int             // the step
+	sessions map[[2]int]bool // number, and node or -1: in this round: what comes next in it follows
+	carried  map[int]bool    // in this round: the session's last acknowledged operation follows
+	values   map[value]bool  // whoever read it follows
+	lines    map[line]int    // node order: the earliest return of what follows
 	changed  bool
 }
 
@@ -91,6 +92,9 @@ func NewSearch(h *history.History) *Search {
 				added[v] = true
 			}
 		}
+	}
+	for _, m := range h.EachMeta() {
+		sr.told = sr.told || m.By != "" || m.Token != ""
 	}
 	sr.byStep = !single && h.Header.Granularity != "transaction"
 	for i, name := range h.Nodes() {
@@ -117,7 +121,8 @@ func (f *following) operation(k int, hit func(int) bool) (int, bool) {
 	if h.Outcome(k) == history.Fail || h.Final(k) && f.readsOnly(from, to) {
 		return 0, false
 	}
-	known := f.sessions[f.session(k)] || h.Meta(k).Token != "" && f.carried[h.Session(k)] || f.byNodeOrder(k)
+	id := f.session(k)
+	known := f.sessions[id] || f.told && h.Meta(k).Token != "" && f.carried[h.Session(k)] || f.byNodeOrder(k)
 	start := f.first >= from && f.first < to
 	for s := from; s < to; s++ {
 		if f.byStep {
@@ -133,9 +138,11 @@ func (f *following) operation(k int, hit func(int) bool) (int, bool) {
 	}
 	if h.Outcome(k) == history.OK {
 		follows := known || start || f.first == to-1
-		f.carried[h.Session(k)] = follows
+		if f.told {
+			f.carried[h.Session(k)] = follows
+		}
 		if follows {
-			f.sessions[f.session(k)] = true
+			f.sessions[id] = true
 			f.returned(k)
 		}
 	}
@@ -182,19 +189,20 @@ func (f *following) mark(s int) {
 }
 
 func (f *following) node(k int) int {
-	if by := f.h.Meta(k).By; by != "" {
-		if n, ok := f.served[by]; ok {
-			return n
-		}
+	if !f.told {
+		return f.h.Node(k)
+	}
+	if n, ok := f.served[f.h.Meta(k).By]; ok {
+		return n
 	}
 	return f.h.Node(k)
 }
 
-func (f *following) session(k int) session {
+func (f *following) session(k int) [2]int {
 	if f.h.Header.SessionScope == "client" {
-		return session{number: f.h.Session(k)}
+		return [2]int{f.h.Session(k), -1}
 	}
-	return session{f.h.Session(k), f.h.Nodes()[f.node(k)]}
+	return [2]int{f.h.Session(k), f.node(k)}
 }
 
 // lineOf is the line of the node that served operation k at event i.
