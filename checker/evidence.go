@@ -100,6 +100,7 @@ func (pr *prover) witness(f *Finding) (*witness, error) {
 		f.Unconfirmed = noConfirmer
 		return w, nil
 	}
+	var denied error
 	for _, wider := range []func() ([]int, bool){
 		func() ([]int, bool) { return base, true },
 		func() ([]int, bool) { return pr.refuted(base, excuses), true },
@@ -111,47 +112,52 @@ func (pr *prover) witness(f *Finding) (*witness, error) {
 			return w, nil
 		}
 		w = pr.newWitness(f, ops, excuses)
-		if at, ok := w.asked(f.Ops); ok {
-			w.at = at
-			return w, pr.nothingLater(f, w)
+		for _, meant := range w.asked(f.Ops) {
+			if denied = meant.nothingLater(); denied == nil {
+				f.Confirmed = true
+				return &meant, nil
+			}
 		}
 	}
 	if len(pr.ix.co().cycles) > 0 && f.Label != "CyclicCO" {
 		f.Unconfirmed = notAlone
 		return w, nil
 	}
+	if denied != nil {
+		return nil, denied
+	}
 	return nil, fmt.Errorf("%s: the naive checker does not find the %s of operations %v: one of the two checkers is wrong", pr.property.Name, f.Label, f.Ops)
 }
 
 // nothingLater confirms what no part of a history can show: that no write of the
 // key was made after the one that is lost.
-func (pr *prover) nothingLater(f *Finding, w *witness) error {
-	if f.Confirmed = true; !byFate(f.Label) {
+func (w *witness) nothingLater() error {
+	if w.lost == "" {
 		return nil
 	}
-	k, _ := pr.ix.h.Pos(w.at)
-	from, to := pr.ix.h.Steps(k)
-	for lost := to - 1; lost >= from; lost-- {
-		key := pr.ix.h.StepKey(lost)
-		if kindOf(pr.ix.h.StepF(lost)) != register || !slices.Contains(pr.subjectKeys(f), int32(key)) {
-			continue
-		}
-		own := pr.ix.eventOf(int32(lost))
-		s, found := pr.search().Follows(lost, func(s int) bool {
-			return pr.ix.h.StepKey(s) == key && pr.ix.h.StepF(s).IsWrite() && pr.ix.eventOf(int32(s)) != own
-		})
-		if found && len(pr.ix.co().cycles) == 0 {
-			return fmt.Errorf("%s: #%d is no %s, since #%d wrote the key after it: one of the two checkers is wrong",
-				pr.property.Name, w.at, f.Label, pr.ix.h.Index(pr.ix.opOfStep(int32(s))))
-		}
+	h := w.ix.h
+	k, _ := h.Pos(w.at)
+	lost := w.stepOn(k)
+	own := w.ix.eventOf(int32(lost))
+	s, found := w.search().Follows(lost, func(s int) bool {
+		return h.Keys()[h.StepKey(s)] == w.lost && h.StepF(s).IsWrite() && w.ix.eventOf(int32(s)) != own
+	})
+	if !found {
 		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: #%d is no %s, since #%d wrote the key after it: one of the two checkers is wrong",
+		w.property.Name, w.at, w.label, h.Index(w.ix.opOfStep(int32(s))))
 }
 
-// byFate says whether a label of a register's write rests on the absence of later writes.
-func byFate(label string) bool {
-	return slices.Contains([]string{"lost", "stale win", "stale win or lost", "concurrent write dropped"}, label)
+// stepOn is the last step by which operation k wrote the key of the lost write.
+func (w *witness) stepOn(k int) int {
+	from, s := w.ix.h.Steps(k)
+	for s--; s > from; s-- {
+		if w.ix.h.StepF(s).IsWrite() && w.ix.h.Keys()[w.ix.h.StepKey(s)] == w.lost {
+			break
+		}
+	}
+	return s
 }
 
 // tell completes the finding: what is in its history, and what is told of it. If

@@ -131,6 +131,11 @@ func (pr *prover) showsWhere(f *Finding, s int) bool {
 	})
 }
 
+// byFate says whether a label is of a register's write that is lost.
+func byFate(label string) bool {
+	return slices.Contains([]string{"lost", "stale win", "stale win or lost", "concurrent write dropped"}, label)
+}
+
 // elements are the numbers that a finding's operations wrote, and that its last
 // one read.
 func (pr *prover) elements(f *Finding) []int64 {
@@ -160,19 +165,25 @@ func (pr *prover) wroteWhatWasRead(elements []int64, s int) bool {
 	return ok && among
 }
 
-// anyWrite is a write that lets the property apply, where a finding has none: a
-// value out of thin air in a key that nobody writes.
+// anyWrite is a write of each kind, where a finding may have none that lets the
+// property apply: a value out of thin air, or a circle of reads of lists.
 func (pr *prover) anyWrite(f *Finding) []int {
-	if f.Label != "ThinAirRead" && f.Label != "thin air" {
+	if f.Label != "ThinAirRead" && f.Label != "thin air" && f.Label != "CyclicCO" {
 		return nil
 	}
 	var kinds kind
 	var found []int
+	stray := -1 // where nobody writes anything that has a name, a number that was read
 	for s := range stepCount(pr.ix.h) {
 		if kd := kindOf(pr.ix.h.StepF(s)); kd&^kinds != 0 {
 			kinds |= kd
 			found = append(found, pr.ix.opOfStep(int32(s)))
+		} else if v, ok := pr.ix.h.StepInt(s); ok && v != 0 && stray < 0 {
+			stray = pr.ix.opOfStep(int32(s))
 		}
+	}
+	if kinds&^counter == 0 && stray >= 0 {
+		found = append(found, stray)
 	}
 	return found
 }

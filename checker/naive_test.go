@@ -68,3 +68,33 @@ func tell(t *rapid.T, h *history.History) {
 		t.Logf("%+v", ev)
 	}
 }
+
+// Whatever a history says, each finding is confirmed and found again in its own
+// history, unless causes go round in a circle.
+func TestFindingsOfAnyHistoryStandAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := anything(t, history.Header{
+			Nodes:        []string{"n1", "n2"},
+			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings"}).Draw(t, "policy"),
+			SessionScope: rapid.SampledFrom([]string{"", "client"}).Draw(t, "scope"),
+			Granularity:  rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity"),
+		})
+		if len(newIndex(h).co().cycles) > 0 {
+			return
+		}
+		res := Check(context.Background(), h, Options{})
+		if res.Exit == ExitInternal {
+			tell(t, h)
+			t.Fatal(res.Why)
+		}
+		for _, name := range sortedNames(res.Properties) {
+			for _, f := range res.Properties[name].Findings {
+				again := Check(context.Background(), Witness(h, name, f), Options{})
+				if !f.Confirmed || f.File == "" || !slices.ContainsFunc(again.Properties[name].Findings, func(g Finding) bool { return g.Label == f.Label && meet(g.Ops, f.Ops) }) {
+					tell(t, h)
+					t.Fatalf("%s %s %v beside %v: confirmed %v, file %q: %s", name, f.Label, f.Ops, f.Beside, f.Confirmed, f.File, again.Why)
+				}
+			}
+		}
+	})
+}

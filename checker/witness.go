@@ -12,6 +12,7 @@ type witness struct {
 	*prover
 	label string
 	at    int              // Op.Index of the operation that is wrong
+	lost  string           // the key of the write that is lost, of a finding about one
 	h     *history.History // the operations to choose from
 	keep  []int            // positions in h
 	fixed []bool           // by position in h: belongs to what could excuse the finding
@@ -32,25 +33,30 @@ func (pr *prover) newWitness(f *Finding, ops, excuses []int) *witness {
 	return w
 }
 
-// asked has the naive checker look for the finding in all of the history: the
-// last of its operations that is wrong in the way that the label says.
-func (w *witness) asked(ops []int) (at int, ok bool) {
+// asked is what the naive checker finds in all of the history that the finding
+// may mean: with its label, and wrong at one of its operations, the last one first.
+func (w *witness) asked(ops []int) []witness {
 	vs := w.confirmer.Find(w.h)
+	var meant []witness
 	for _, i := range slices.Backward(ops) {
 		for _, v := range vs {
 			if v.Label == w.label && slices.Contains(v.Ops, i) {
-				return i, true
+				one := *w
+				one.at, one.lost = i, v.Lost
+				meant = append(meant, one)
 			}
 		}
 	}
-	return 0, false
+	return meant
 }
 
 // still says whether a part of the history shows the same: by the naive checker,
 // and by the fast one, which will be asked when somebody checks the file.
 func (w *witness) still(keep []int) bool {
 	part := w.h.Only(keep)
-	same := func(v naive.Violation) bool { return v.Label == w.label && slices.Contains(v.Ops, w.at) }
+	same := func(v naive.Violation) bool {
+		return v.Label == w.label && v.Lost == w.lost && slices.Contains(v.Ops, w.at)
+	}
 	if !slices.ContainsFunc(w.confirmer.Find(part), same) {
 		return false
 	}

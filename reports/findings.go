@@ -60,3 +60,18 @@ func renewFindings(run string, h *history.History, res *checker.Results) error {
 	}
 	return err
 }
+
+// evidenceWords says what a finding rests on; nothing of results that do not say.
+func evidenceWords(f checker.Finding) string {
+	word := ""
+	switch {
+	case f.Confirmed:
+		word = "Confirmed by a second checker that shares no code with the one that found it."
+	case f.Unconfirmed != "":
+		word = "Not confirmed: " + visible(f.Unconfirmed) + "."
+	}
+	if f.File != "" {
+		word += fmt.Sprintf(" %s shows it alone: `mlcheck check` finds the same there.", visible(findingsDir+"/"+f.File))
+	}
+	return word
+}

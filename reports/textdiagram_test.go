@@ -118,3 +118,16 @@ func TestTheTerminalSaysWhatAFindingRestsOn(t *testing.T) {
 		t.Errorf("a file that is nowhere is named:\n%s", out)
 	}
 }
+
+func TestThePageSaysWhatAFindingRestsOn(t *testing.T) {
+	sure := evidenceWords(checker.Finding{Confirmed: true, File: "cc-1.jsonl"})
+	if !strings.Contains(sure, "Confirmed by a second checker") || !strings.Contains(sure, "findings/cc-1.jsonl shows it alone") {
+		t.Error(sure)
+	}
+	if unsure := evidenceWords(checker.Finding{Unconfirmed: "too large"}); unsure != "Not confirmed: too large." {
+		t.Error(unsure)
+	}
+	if none := evidenceWords(checker.Finding{}); none != "" {
+		t.Error(none)
+	}
+}

@@ -13,7 +13,7 @@ func cc(m *model) []Violation {
 	found := m.cycles(m.before, nil, "CyclicCO")
 	for s := range m.steps {
 		for _, label := range m.badRead(s) {
-			found = append(found, Violation{label, []int{m.ops[m.steps[s].op].Index}})
+			found = append(found, m.wrong(label, m.steps[s].op))
 		}
 	}
 	return found
@@ -113,14 +113,13 @@ func (m *model) badRead(s int) []string {
 	if len(newer) == 0 {
 		return m.torn(s)
 	}
-	labels := []string{"WriteCOInitRead"}
-	if st.from.what == aValue {
-		labels[0] = "WriteCORead"
+	switch {
+	case m.transactions() && slices.ContainsFunc(newer, func(v int) bool { return m.shows(st.event, v) }):
+		return []string{"FracturedRead"}
+	case st.from.what == aValue:
+		return []string{"WriteCORead"}
 	}
-	if m.transactions() && slices.ContainsFunc(newer, func(v int) bool { return m.shows(st.event, v) }) {
-		labels = append(labels, "FracturedRead")
-	}
-	return labels
+	return []string{"WriteCOInitRead"}
 }
 
 func (m *model) transactions() bool { return m.h.Header.Granularity == "transaction" }

@@ -23,7 +23,7 @@ func durability(m *model) []Violation {
 	}
 	for _, st := range m.steps {
 		if label := m.lostEffect(end, st); label != "" {
-			found = append(found, Violation{label, []int{m.ops[st.op].Index}})
+			found = append(found, m.wrong(label, st.op))
 		}
 	}
 	for _, key := range m.counters() {
@@ -94,7 +94,7 @@ func (m *model) lostWrites(labels ...string) []Violation {
 			}
 			done = append(done, st.Key)
 			if label := m.fate(end, st.Key, e); slices.Contains(labels, label) {
-				found = append(found, Violation{label, []int{m.index(e)}})
+				found = append(found, Violation{Label: label, Ops: []int{m.index(e)}, Lost: st.Key})
 			}
 		}
 	}

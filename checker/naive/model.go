@@ -112,6 +112,11 @@ func (m *model) mayHaveHappened(e int) bool {
 	return m.outcome(e) != history.Fail || m.events[e].read
 }
 
+// wrong is a violation by one operation.
+func (m *model) wrong(label string, k int) Violation {
+	return Violation{Label: label, Ops: []int{m.ops[k].Index}}
+}
+
 // sourceOf is what step s returned. A read whose operation may or may not have
 // happened counts if it brought a value back.
 func (m *model) sourceOf(s int) source {

@@ -17,7 +17,8 @@ const Largest = 2000
 // Violation is one way in which a history breaks a property.
 type Violation struct {
 	Label string
-	Ops   []int // Op.Index: the operation that is wrong, or each of those that are wrong together
+	Ops   []int  // Op.Index: the operation that is wrong, or each of those that are wrong together
+	Lost  string // the key of a register whose write is lost; else ""
 }
 
 // Confirmer finds every violation of one property in a history.

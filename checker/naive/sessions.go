@@ -83,7 +83,7 @@ func (m *model) eachRead(judge func(s int, found func(label string))) []Violatio
 	var vs []Violation
 	for s, st := range m.steps {
 		if st.F == history.Read && m.ops[st.op].Outcome == history.OK && !m.final(st.op) {
-			judge(s, func(label string) { vs = append(vs, Violation{label, []int{m.ops[st.op].Index}}) })
+			judge(s, func(label string) { vs = append(vs, m.wrong(label, st.op)) })
 		}
 	}
 	return vs

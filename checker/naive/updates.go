@@ -29,7 +29,7 @@ func noLostUpdates(m *model) []Violation {
 				continue
 			}
 			for _, label := range m.lostTo(u, us, finals) {
-				found = append(found, Violation{label, []int{m.ops[m.steps[u.write].op].Index}})
+				found = append(found, m.wrong(label, m.steps[u.write].op))
 			}
 		}
 	}

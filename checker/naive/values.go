@@ -18,9 +18,9 @@ func noThinAir(m *model) []Violation {
 			ws := m.writersOf(st.Key, v)
 			switch {
 			case len(ws) == 0:
-				found = append(found, Violation{"thin air", []int{op.Index}})
+				found = append(found, m.wrong("thin air", st.op))
 			case !slices.ContainsFunc(ws, func(w int) bool { return m.ops[m.steps[w].op].Outcome != history.Fail }):
-				found = append(found, Violation{"phantom", []int{op.Index}})
+				found = append(found, m.wrong("phantom", st.op))
 			}
 		}
 	}
@@ -38,7 +38,7 @@ func noDuplicates(m *model) []Violation {
 		}
 		for i, v := range st.Value.List {
 			if slices.Contains(st.Value.List[:i], v) && len(m.writersOf(st.Key, v)) < 2 {
-				found = append(found, Violation{"repeated element", []int{op.Index}})
+				found = append(found, m.wrong("repeated element", st.op))
 				break
 			}
 		}
@@ -49,7 +49,7 @@ func noDuplicates(m *model) []Violation {
 		steps, _ := m.lasts(end, key)
 		for _, s := range steps {
 			if end.known() && m.steps[s].Value.N > high {
-				found = append(found, Violation{"above its interval", []int{m.ops[m.steps[s].op].Index}})
+				found = append(found, m.wrong("above its interval", m.steps[s].op))
 			}
 		}
 	}
