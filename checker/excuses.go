@@ -96,7 +96,7 @@ func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 		if h.Final(k) && h.Outcome(k) == history.OK {
 			return pr.needsEnd()
 		}
-		return pr.showsWhere(f, s) || pr.property.Name == "no-lost-updates" && h.Header.Workload == "rmw-blind"
+		return pr.showsWhere(f, s) || pr.property.Name == "no-lost-updates" && h.Header.Workload == "rmw-blind" || pr.property.Name == "conserved"
 	case history.Write:
 		return pr.property.Name == "no-lost-updates" && !failed || pr.wroteWhatWasRead(elements, s)
 	case history.Delete:

@@ -43,6 +43,7 @@ var confirmers = map[string]Confirmer{
 	"writes-follow-reads": {find: writesFollowReads},
 	"no-duplicates":       {Linear: true, find: noDuplicates},
 	"no-thin-air":         {Linear: true, find: noThinAir},
+	"conserved":           {Linear: true, find: conserved},
 }
 
 // For is the confirmer of a property; false: there is none.

@@ -75,3 +75,49 @@ func (m *model) interval(key string) (low, high int64) {
 	}
 	return low, high
 }
+
+// conserved: all answered reads of every account add up to the same. A read with
+// another total than most is wrong together with the first of these.
+func conserved(m *model) []Violation {
+	accounts := len(m.keys())
+	for _, op := range m.ops {
+		accounts = max(accounts, len(op.Steps))
+	}
+	var reads []int
+	sums, times := map[int]int64{}, map[int64]int{}
+	for k, op := range m.ops {
+		if sum, ok := totalOf(op, accounts); ok {
+			reads = append(reads, k)
+			sums[k] = sum
+			times[sum]++
+		}
+	}
+	right := -1
+	for _, k := range reads {
+		if right < 0 || times[sums[k]] > times[sums[right]] {
+			right = k
+		}
+	}
+	var found []Violation
+	for _, k := range reads {
+		if sums[k] != sums[right] {
+			found = append(found, Violation{Label: "another total", Ops: []int{m.ops[right].Index, m.ops[k].Index}})
+		}
+	}
+	return found
+}
+
+// totalOf is what an answered read of all accounts adds up to.
+func totalOf(op history.Op, accounts int) (sum int64, ok bool) {
+	var seen []string
+	for _, s := range op.Steps {
+		if s.F != history.Read {
+			break
+		}
+		sum += s.Value.N
+		if !slices.Contains(seen, s.Key) {
+			seen = append(seen, s.Key)
+		}
+	}
+	return sum, op.Outcome == history.OK && len(seen) == accounts
+}
