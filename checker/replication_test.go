@@ -48,6 +48,17 @@ func TestADivergenceSaysWhoDiffersFromWhomSinceWhenAndHowLongAfterHealing(t *tes
 	}
 }
 
+func TestKeysThatAreReadTogetherDivergeEachForItself(t *testing.T) {
+	r := spreadOf(t, history.Header{}, "s1@n1 w x 1, w y 2\nend quiet\nfinal n1 r x 1, r y 2\nfinal n2 r x -, r y -\n")
+	var got []string
+	for _, k := range r.Keys {
+		got = append(got, k.Key+" "+k.Holds[0].Value+" "+k.Holds[1].Value)
+	}
+	if d := cmp.Diff([]string{"x 1 nothing", "y 2 nothing"}, got); d != "" || r.Differing != 2 {
+		t.Errorf("%d differ (-want +got)\n%s", r.Differing, d)
+	}
+}
+
 func TestADivergenceIsToldInWords(t *testing.T) {
 	r := check(t, "convergence", parse(t, history.Header{}, `
 		s1@n1 w x 1
@@ -144,6 +155,10 @@ func TestALoopIsToldSoThatAPersonCanFollow(t *testing.T) {
 		"A store that applies each write once cannot return to both of them again and again: a leader takes back in what it had passed on before."
 	if d := cmp.Diff(want, r.Findings[0].Story); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
+	}
+	first := Edge{1, 8, "wr", "the final read at n1 returned x=1"}
+	if es := r.Findings[0].Edges; len(es) != 6 || es[0] != first {
+		t.Errorf("edges %+v, want six, the first one %+v", es, first)
 	}
 }
 
