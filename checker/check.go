@@ -57,11 +57,12 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 		internalError(res, err)
 		return res
 	}
+	denied := prove(ctx, ix, props, decided)
 	for i, p := range props {
 		res.Properties[p.Name] = decided[i]
 	}
 	claim(res, h, append(slices.Clone(h.Header.Claims), opt.Claims...), opt.Only)
-	if err := cmp.Or(contradiction(res), ix.linearContradiction(res)); err != nil {
+	if err := cmp.Or(denied, contradiction(res), ix.linearContradiction(res)); err != nil {
 		internalError(res, err)
 		return res
 	}
