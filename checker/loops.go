@@ -55,7 +55,7 @@ func (ix *index) watches() (all []*watch, compared int) {
 	byPlace := map[[2]int32]*watch{}
 	for _, k := range end.watched {
 		if h.Return(int(k)) > until {
-			break
+			continue
 		}
 		from, to := h.Steps(int(k))
 		for s := from; s < to; s++ {
@@ -65,7 +65,7 @@ func (ix *index) watches() (all []*watch, compared int) {
 			case w == nil:
 				w = &watch{leader: ix.node(int(k)), key: place[1], reads: []int32{int32(s)}}
 				byPlace[place], all = w, append(all, w)
-			case h.Index(int(k)) < h.Return(ix.opOfStep(w.last)):
+			case ix.opOfStep(w.last) != int(k) && h.Index(int(k)) < h.Return(ix.opOfStep(w.last)):
 				continue // it overlaps the read before: nobody knows which was first
 			case !sameValue(ix.kind[place[1]], h.StepValue(s), h.StepValue(int(w.last))):
 				w.reads = append(w.reads, int32(s))
