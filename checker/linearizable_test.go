@@ -300,3 +300,49 @@ func TestChancesAreOverlapsWithAWrite(t *testing.T) {
 		t.Errorf("%d chances, want 6", got)
 	}
 }
+
+// Whatever a history says, the search can be asked about it, what it finds can be
+// told, and it agrees with zones wherever these say something.
+func TestAnyHistoryCanBeSearched(t *testing.T) {
+	labels := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		hd := history.Header{Granularity: rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity")}
+		h := anything(t, hd)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		r := checkLinearizable(withSearch(ctx, inProcess), newIndex(h))
+		if len(r.Findings) == 0 && r.Violations > 0 {
+			t.Fatalf("%+v", r)
+		}
+		for _, f := range r.Findings {
+			labels[f.Label]++
+			if err := wellFormed(h, f); err != nil {
+				t.Fatalf("%v\n%s", err, f.Story)
+			}
+		}
+		as := newIndex(h).accesses()
+		judged, err := as.judge(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kz := range judged {
+			keys := []int32{kz.key}
+			for key := range int32(len(h.Keys())) {
+				if key != kz.key && as.root(key) == as.root(kz.key) {
+					keys = append(keys, key)
+				}
+			}
+			got := linear.Solve(ctx, as.problem(keys)).Verdict
+			if kz.broken() && got == linear.Yes || !kz.broken() && as.search[kz.key] == "" && got == linear.No {
+				for k := range h.Len() {
+					t.Logf("%+v", h.Op(k))
+				}
+				t.Fatalf("%+v %s: broken by zones %v, an order by search: %s", h.Header, h.Keys()[kz.key], kz.broken(), got)
+			}
+		}
+	})
+	t.Log(labels)
+	if labels["no order"] == 0 || labels["stale read"] == 0 {
+		t.Errorf("findings were only %v", labels)
+	}
+}
