@@ -63,10 +63,10 @@ func (p Problem) returns() []int64 {
 	return at
 }
 
-// until is the problem as it was right after an event: what was not answered by
+// Until is the problem as it was right after an event: what was not answered by
 // then may have taken effect or not, and what was not asked for is not there.
 // If a problem has an order, every earlier state of it has one.
-func (p Problem) until(event int64) Problem {
+func (p Problem) Until(event int64) Problem {
 	var q Problem
 	for _, op := range p.Ops {
 		switch {

@@ -27,7 +27,7 @@ func Solve(ctx context.Context, p Problem) Answer {
 		if n == 0 {
 			return Answer{Verdict: Yes}
 		}
-		switch try(ctx, p.until(returns[n-1])) {
+		switch try(ctx, p.Until(returns[n-1])) {
 		case porcupine.Unknown:
 			return Answer{Verdict: Unknown, Why: stopped(ctx)}
 		case porcupine.Illegal:
@@ -65,8 +65,8 @@ func try(ctx context.Context, p Problem) porcupine.CheckResult {
 // shortest finds the answer that leaves no order, among those given; the last
 // of them is known to leave none. When time runs out it names a later one.
 func shortest(ctx context.Context, p Problem, returns []int64) Answer {
-	n := sort.Search(len(returns)-1, func(i int) bool { return try(ctx, p.until(returns[i])) == porcupine.Illegal })
-	cut := p.until(returns[n])
+	n := sort.Search(len(returns)-1, func(i int) bool { return try(ctx, p.Until(returns[i])) == porcupine.Illegal })
+	cut := p.Until(returns[n])
 	a := Answer{Verdict: No}
 	for _, op := range cut.Ops {
 		if op.Return == returns[n] {
