@@ -23,7 +23,7 @@ func (kz *keyZones) withNothing() {
 		kz.zones = append(kz.zones, zone{kz.finish(r), kz.start(r), r, r, r})
 	}
 	for i := range kz.acc {
-		if i := int32(i); kz.deletes(i) && kz.finish(i) != never {
+		if i := int32(i); kz.deletes(i) && kz.finish(i) != unfinished {
 			kz.zones = append(kz.zones, zone{kz.finish(i), kz.start(i), i, i, i})
 		}
 	}

@@ -71,7 +71,7 @@ func (kz *keyZones) clashFinding(c clash) Finding {
 func (kz *keyZones) witness(c clash) (first, seen, used, last int32) {
 	first, last = c.old.first, c.old.last
 	seen, used = c.mid.first, c.mid.last
-	if w := c.old.writer; w >= 0 && kz.finish(w) < c.mid.until && kz.finish(w) != never {
+	if w := c.old.writer; w >= 0 && kz.finish(w) < c.mid.until && kz.finish(w) != unfinished {
 		first = w
 	}
 	if w := c.mid.writer; w >= 0 {

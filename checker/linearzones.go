@@ -23,8 +23,8 @@ func (z zone) forward() bool { return z.since < z.until }
 
 // The bounds of what is open at one end.
 const (
-	ever  = -1            // before every event
-	never = math.MaxInt32 // after every event
+	ever       = -1            // before every event
+	unfinished = math.MaxInt32 // after every event
 )
 
 // clash is a zone that another one breaks: the value of old was there before and
@@ -61,7 +61,7 @@ func (kz *keyZones) start(a int32) int32 { return int32(kz.ix.h.Index(int(kz.acc
 func (kz *keyZones) finish(a int32) int32 {
 	k := int(kz.acc[a].op)
 	if kz.ix.h.Outcome(k) != history.OK && kz.acc[a].write >= 0 {
-		return never
+		return unfinished
 	}
 	return int32(kz.ix.h.Return(k))
 }
@@ -71,7 +71,7 @@ func (kz *keyZones) finish(a int32) int32 {
 func (kz *keyZones) judge() {
 	kz.collect()
 	kz.readAll()
-	kz.zones = slices.DeleteFunc(kz.zones, func(z zone) bool { return z.since == never })
+	kz.zones = slices.DeleteFunc(kz.zones, func(z zone) bool { return z.since == unfinished })
 	kz.chain()
 	kz.withNothing()
 	sortZones(kz.zones)
@@ -108,7 +108,7 @@ func (kz *keyZones) readAll() {
 	for i, a := range kz.acc {
 		switch {
 		case a.read < 0:
-		case a.write >= 0 && kz.finish(int32(i)) == never:
+		case a.write >= 0 && kz.finish(int32(i)) == unfinished:
 			doubtful = append(doubtful, int32(i))
 		default:
 			kz.read(int32(i))
@@ -117,7 +117,7 @@ func (kz *keyZones) readAll() {
 	for again := true; again; {
 		again = false
 		doubtful = slices.DeleteFunc(doubtful, func(i int32) bool {
-			if kz.zoneOf[kz.acc[i].write] == 0 || kz.zones[kz.zoneOf[kz.acc[i].write]].since == never {
+			if kz.zoneOf[kz.acc[i].write] == 0 || kz.zones[kz.zoneOf[kz.acc[i].write]].since == unfinished {
 				return false
 			}
 			kz.read(i)
