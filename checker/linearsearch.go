@@ -256,7 +256,7 @@ func (as *accesses) searchFinding(q quest, a linear.Answer) Finding {
 // ends is the event at which operation k had taken effect at the latest.
 func (as *accesses) ends(k int) int {
 	if as.ix.h.Outcome(k) != history.OK {
-		return never
+		return unfinished
 	}
 	return as.ix.h.Return(k)
 }
