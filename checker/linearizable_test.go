@@ -28,6 +28,7 @@ func searched(t testing.TB, h *history.History) Result {
 // Each way to break it, and what nearly does.
 func TestLinearizable(t *testing.T) {
 	transaction := history.Header{Granularity: "transaction"}
+	repeat := history.Header{Values: history.ValuesRepeat}
 	for _, tc := range []struct {
 		name, want, text string
 		hd               history.Header
@@ -73,6 +74,8 @@ func TestLinearizable(t *testing.T) {
 		{name: "deletes and updates", want: "holds", hd: transaction, text: "( s1@n1 r x -, w x 1\n( s2@n2 d x\n) s1\n) s2\ns1@n1 r x -, w x 3\n"},
 		{name: "deletes and updates, one delete too few", want: "violated 1 no order", hd: transaction, text: "s1@n1 r x -, w x 1\n( s2@n2 d x\ns1@n1 r x -, w x 3\ns1@n1 r x -, w x 4\n) s2\n"},
 
+		{name: "a value that is written twice", want: "holds", hd: repeat, text: "( s1@n1 w x 1\n( s2@n2 w x 2\n) s1\n) s2\ns1@n1 w x 1\ns3@n3 r x 1\n"},
+		{name: "one that was written twice, then replaced", want: "violated 1 no order", hd: repeat, text: "( s1@n1 w x 1\n( s2@n2 w x 1\n) s1\n) s2\ns1@n1 w x 2\ns3@n3 r x 1\n"},
 		{name: "siblings are no register", want: "unknown", text: "( s1@n1 w x 1\n( s2@n2 w x 2\n) s1\n) s2\ns3@n3 r x [1 2]\n"},
 		{name: "max does not let the later write win", want: "not decided", hd: history.Header{Policy: "max"}, text: "s1@n1 w x 1\n"},
 		{name: "nothing is written", want: "not decided", text: "s1@n1 r x -\n"},

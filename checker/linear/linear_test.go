@@ -71,6 +71,15 @@ func TestSequentialModels(t *testing.T) {
 		{"an own write is read", Yes, []Operation{
 			did(1, 2, step(history.Write, "x", n(1)), step(history.Read, "x", n(1)), step(history.Write, "x", n(2))), did(3, 4, step(history.Read, "x", n(2))),
 		}},
+		{"a compare-and-set", Yes, []Operation{
+			did(1, 2, step(history.Cas, "x", history.List(0, 1))), did(3, 4, step(history.Cas, "x", history.List(1, 2))), did(5, 6, step(history.Read, "x", n(2))),
+		}},
+		{"one that cannot have succeeded", No, []Operation{
+			did(1, 2, step(history.Cas, "x", history.List(0, 1))), did(3, 4, step(history.Cas, "x", history.List(2, 3))),
+		}},
+		{"one that may have failed", Yes, []Operation{
+			did(1, 2, step(history.Cas, "x", history.List(0, 1))), did(3, 0, step(history.Cas, "x", history.List(2, 3))), did(5, 6, step(history.Read, "x", n(1))),
+		}},
 		{"an update may not have happened", Yes, []Operation{
 			did(1, 0, step(history.Read, "x", n(5)), step(history.Write, "x", n(6))), did(2, 3, step(history.Read, "x", n(0))),
 		}},
