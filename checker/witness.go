@@ -60,26 +60,30 @@ func (w *witness) still(keep []int) bool {
 	if !slices.ContainsFunc(w.confirmer.Find(part), same) {
 		return false
 	}
-	_, ok := w.found(part)
-	return ok
+	_, ok, all := w.found(part)
+	return ok || !all // of more than ten findings it names ten: a smaller part will tell
 }
 
-// found is what the fast checker says of a part of the history.
-func (w *witness) found(part *history.History) (Finding, bool) {
+// found is what the fast checker says of a part of the history, and whether it
+// names everything that it found there.
+func (w *witness) found(part *history.History) (f Finding, ok, all bool) {
 	if w.property.Applies != nil && w.property.Applies(part) != "" {
-		return Finding{}, false
+		return Finding{}, false, true
 	}
 	r := w.property.Check(w.ctx, part)
 	for _, f := range r.Findings {
 		if f.Label == w.label && (w.at == 0 || slices.Contains(f.Ops, w.at)) {
-			return f, true
+			return f, true, true
 		}
 	}
-	return Finding{}, false
+	return Finding{}, false, len(r.Findings) < maxFindings
 }
 
 // again is the finding as it shows in what is left.
-func (w *witness) again() (Finding, bool) { return w.found(w.h.Only(w.keep)) }
+func (w *witness) again() (Finding, bool) {
+	f, ok, _ := w.found(w.h.Only(w.keep))
+	return f, ok
+}
 
 func (w *witness) indexes() []int {
 	var is []int
