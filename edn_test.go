@@ -18,6 +18,8 @@ func TestJepsensHistoriesAreLinearizableAsKnown(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"cas-register-bad":  "violated",
+		"cas-register-good": "holds",
+		"bank":              "not decided the history is of accounts",
 		"list-append-gh-30": "violated", // G2-item, which real time only makes worse
 		"counter":           "unknown 0 chances",
 		"set":               "unknown 0 chances",

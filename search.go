@@ -22,7 +22,7 @@ const SearchCommand = "search"
 const (
 	searchTimeVariable   = "MLCHECK_SEARCH_TIME" // a duration: 5m
 	searchMemoryVariable = "MLCHECK_SEARCH_MIB"  // MiB
-	searchTime           = 30 * time.Second
+	searchTime           = 10 * time.Second
 	searchMiB            = 1024
 )
 

@@ -28,6 +28,7 @@ func searched(t testing.TB, h *history.History) Result {
 // Each way to break it, and what nearly does.
 func TestLinearizable(t *testing.T) {
 	transaction := history.Header{Granularity: "transaction"}
+	repeat := history.Header{Values: history.ValuesRepeat}
 	for _, tc := range []struct {
 		name, want, text string
 		hd               history.Header
@@ -73,6 +74,8 @@ func TestLinearizable(t *testing.T) {
 		{name: "deletes and updates", want: "holds", hd: transaction, text: "( s1@n1 r x -, w x 1\n( s2@n2 d x\n) s1\n) s2\ns1@n1 r x -, w x 3\n"},
 		{name: "deletes and updates, one delete too few", want: "violated 1 no order", hd: transaction, text: "s1@n1 r x -, w x 1\n( s2@n2 d x\ns1@n1 r x -, w x 3\ns1@n1 r x -, w x 4\n) s2\n"},
 
+		{name: "a value that is written twice", want: "holds", hd: repeat, text: "( s1@n1 w x 1\n( s2@n2 w x 2\n) s1\n) s2\ns1@n1 w x 1\ns3@n3 r x 1\n"},
+		{name: "one that was written twice, then replaced", want: "violated 1 no order", hd: repeat, text: "( s1@n1 w x 1\n( s2@n2 w x 1\n) s1\n) s2\ns1@n1 w x 2\ns3@n3 r x 1\n"},
 		{name: "siblings are no register", want: "unknown", text: "( s1@n1 w x 1\n( s2@n2 w x 2\n) s1\n) s2\ns3@n3 r x [1 2]\n"},
 		{name: "max does not let the later write win", want: "not decided", hd: history.Header{Policy: "max"}, text: "s1@n1 w x 1\n"},
 		{name: "nothing is written", want: "not decided", text: "s1@n1 r x -\n"},
@@ -208,10 +211,35 @@ func TestTheSearchAgreesWithZonesAndPorcupine(t *testing.T) {
 		opt := smallOptions{info: seed%2 == 0, deletes: seed%3 > 0, updates: seed%3 < 2, fail: seed%5 == 0}
 		h := small(seed, opt)
 		as := newIndex(h).accesses()
-		got := inProcess(context.Background(), []linear.Problem{as.problem([]int32{0})})[0]
+		p, _ := as.problem([]int32{0}, maxProblem)
+		got := linear.Solve(context.Background(), p)
 		if want := oracle(h); want != (got.Verdict == "yes") {
 			t.Fatalf("seed %d: %+v, porcupine %v", seed, got, want)
 		}
+	}
+}
+
+// A beginning of a history that has an order has one too, whatever was in flight
+// at its end; and what is missing is counted.
+func TestAProblemWithoutRoomIsTheBeginningOfTheHistory(t *testing.T) {
+	refuted := 0
+	for seed := range uint64(2000) {
+		h := small(seed, smallOptions{info: true, updates: true})
+		as := newIndex(h).accesses()
+		p, left := as.problem([]int32{0}, 5)
+		got := linear.Solve(context.Background(), p).Verdict
+		if oracle(h) && got == linear.No {
+			t.Fatalf("seed %d: the history has an order, its first operations have none: %+v", seed, p)
+		}
+		if got == linear.No {
+			refuted++
+		}
+		if h.Len() > 20 && left == 0 {
+			t.Errorf("seed %d: nothing of %d operations is missing", seed, h.Len())
+		}
+	}
+	if refuted < 20 {
+		t.Errorf("%d were refuted by their beginning", refuted)
 	}
 }
 
@@ -298,5 +326,52 @@ func TestChancesAreOverlapsWithAWrite(t *testing.T) {
 	// 1 with 2, 3 and 5; 2 and 3 with 5; the read of x=1 that follows with 5.
 	if got := newIndex(h).accesses().chances(); got != 6 {
 		t.Errorf("%d chances, want 6", got)
+	}
+}
+
+// Whatever a history says, the search can be asked about it, what it finds can be
+// told, and it agrees with zones wherever these say something.
+func TestAnyHistoryCanBeSearched(t *testing.T) {
+	labels := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		hd := history.Header{Granularity: rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity")}
+		h := anything(t, hd)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		r := checkLinearizable(withSearch(ctx, inProcess), newIndex(h))
+		if len(r.Findings) == 0 && r.Violations > 0 {
+			t.Fatalf("%+v", r)
+		}
+		for _, f := range r.Findings {
+			labels[f.Label]++
+			if err := wellFormed(h, f); err != nil {
+				t.Fatalf("%v\n%s", err, f.Story)
+			}
+		}
+		as := newIndex(h).accesses()
+		judged, err := as.judge(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kz := range judged {
+			keys := []int32{kz.key}
+			for key := range int32(len(h.Keys())) {
+				if key != kz.key && as.root(key) == as.root(kz.key) {
+					keys = append(keys, key)
+				}
+			}
+			p, _ := as.problem(keys, maxProblem)
+			got := linear.Solve(ctx, p).Verdict
+			if kz.broken() && got == linear.Yes || !kz.broken() && as.search[kz.key] == "" && got == linear.No {
+				for k := range h.Len() {
+					t.Logf("%+v", h.Op(k))
+				}
+				t.Fatalf("%+v %s: broken by zones %v, an order by search: %s", h.Header, h.Keys()[kz.key], kz.broken(), got)
+			}
+		}
+	})
+	t.Log(labels)
+	if labels["no order"] == 0 || labels["stale read"] == 0 {
+		t.Errorf("findings were only %v", labels)
 	}
 }

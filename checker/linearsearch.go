@@ -28,6 +28,7 @@ type quest struct {
 	keys    []int32
 	why     string
 	problem linear.Problem
+	left    int // operations that are not in the problem: it would be too large
 }
 
 // searchRest judges what zones cannot, and gives the reasons for what stays
@@ -46,7 +47,7 @@ func (as *accesses) searchRest(ctx context.Context, r *Result, judged []*keyZone
 		case why != "":
 			open = append(open, why)
 		default:
-			q.problem = as.problem(q.keys)
+			q.problem, q.left = as.problem(q.keys, maxProblem)
 			quests = append(quests, q)
 		}
 	}
@@ -65,9 +66,11 @@ func (as *accesses) searchRest(ctx context.Context, r *Result, judged []*keyZone
 	}
 	answers := search(ctx, problems)
 	for i, q := range quests {
-		switch a := answers[i]; a.Verdict {
-		case linear.Yes:
-		case linear.No:
+		switch a := answers[i]; {
+		case a.Verdict == linear.Yes && q.left > 0:
+			open = append(open, fmt.Sprintf("%s, and a search has room for the first operations only, without the last %d", as.words(q), q.left))
+		case a.Verdict == linear.Yes:
+		case a.Verdict == linear.No:
 			r.count("keys", len(q.keys))
 			r.count("no order", 1)
 			r.add(func() Finding { return as.searchFinding(q, a) })
@@ -121,87 +124,141 @@ func (as *accesses) words(q quest) string {
 	return fmt.Sprintf("zones do not judge %s (%s)", joined(names), q.why)
 }
 
+// maxProblem bounds a problem, in steps and elements that were read: it is sent to another
+// process, and a search would not come to the end of a larger one.
+const maxProblem = 2_000_000
+
 // problem are the operations on a group of keys. Where operations take effect as a
-// whole they are one each; else each step is one.
-func (as *accesses) problem(keys []int32) linear.Problem {
+// whole they are one each; else each step is one. If they are more than there is room
+// for, it is the beginning of the history, and left says how many are missing.
+func (as *accesses) problem(keys []int32, room int) (p linear.Problem, left int) {
 	in := map[int]bool{}
 	for _, key := range keys {
 		in[int(key)] = true
 	}
 	h := as.ix.h
 	whole := h.Header.Granularity == "transaction"
-	var p linear.Problem
 	for k := range h.Len() {
-		if h.Outcome(k) == history.Fail {
+		if room <= 0 && as.touches(k, in) {
+			if left++; left == 1 {
+				p = p.Until(int64(h.Index(k)) - 1)
+			}
+		}
+		if room <= 0 {
 			continue
 		}
-		from, to := h.Steps(k)
-		var steps []history.Step
-		for s := from; s < to; s++ {
-			if !in[h.StepKey(s)] || h.StepF(s) == history.Read && !as.answered(k, s) {
-				continue
-			}
-			step := history.Step{F: h.StepF(s), Key: h.Keys()[h.StepKey(s)], Value: h.StepValue(s)}
-			if steps = append(steps, step); !whole {
-				p.Ops = append(p.Ops, as.operation(k, steps))
-				steps = nil
-			}
-		}
-		if len(steps) > 0 {
+		steps := as.stepsOn(k, in)
+		if whole && len(steps) > 0 {
 			p.Ops = append(p.Ops, as.operation(k, steps))
+		}
+		for i, s := range steps {
+			if room -= 1 + len(s.Value.List); !whole {
+				p.Ops = append(p.Ops, as.operation(k, steps[i:i+1]))
+			}
 		}
 	}
 	p.Ops = slices.DeleteFunc(p.Ops, func(op linear.Operation) bool {
 		return op.Return == 0 && !slices.ContainsFunc(op.Steps, func(s history.Step) bool { return s.F.IsWrite() })
 	})
-	return p
+	return p, left
+}
+
+// stepsOn are the steps of an operation on some keys, without reads that have
+// nothing to explain.
+func (as *accesses) stepsOn(k int, keys map[int]bool) (steps []history.Step) {
+	h := as.ix.h
+	if h.Outcome(k) == history.Fail {
+		return nil
+	}
+	from, to := h.Steps(k)
+	for s := from; s < to; s++ {
+		if keys[h.StepKey(s)] && (h.StepF(s) != history.Read || as.answered(k, s)) {
+			steps = append(steps, history.Step{F: h.StepF(s), Key: h.Keys()[h.StepKey(s)], Value: h.StepValue(s)})
+		}
+	}
+	return steps
+}
+
+// touches says whether an operation that was not refused has a step on one of the keys.
+func (as *accesses) touches(k int, keys map[int]bool) bool {
+	from, to := as.ix.h.Steps(k)
+	for s := from; s < to; s++ {
+		if keys[as.ix.h.StepKey(s)] {
+			return as.ix.h.Outcome(k) != history.Fail
+		}
+	}
+	return false
 }
 
 // answered says whether a read has something to explain: it was acknowledged, or
 // brought a value back.
 func (as *accesses) answered(k, s int) bool {
-	return as.ix.h.Outcome(k) == history.OK || as.ix.h.StepValue(s).Set
+	v := as.ix.h.StepValue(s)
+	return as.ix.h.Outcome(k) == history.OK || v.N != 0 || v.List != nil
 }
 
 // operation is one operation of a problem.
 func (as *accesses) operation(k int, steps []history.Step) linear.Operation {
 	h := as.ix.h
 	op := linear.Operation{ID: h.Index(k), Call: int64(h.Index(k)), Steps: steps}
-	if h.Outcome(k) == history.OK {
+	writes := slices.ContainsFunc(steps, func(s history.Step) bool { return s.F.IsWrite() })
+	from, to := h.Steps(k)
+	// What was read alone was read by the end, even if nobody knows of the rest.
+	if h.Outcome(k) == history.OK || !writes && (to-from == 1 || h.Header.Granularity != "transaction") {
 		op.Return = int64(h.Return(k))
 	}
 	return op
 }
 
 // searchFinding tells of a group of keys for which there is no order: the answer
-// after which there was none, what else was in flight then, and the reads it takes.
+// after which there was none, and what shows it. Where that is much, as for a
+// counter, only the answer, the reads that it takes and what was in flight.
 func (as *accesses) searchFinding(q quest, a linear.Answer) Finding {
 	ix := as.ix
 	last, _ := ix.h.Pos(a.Last)
-	begun := ix.h.Index(last)
-	ops := []int{}
-	needed := map[int]bool{a.Last: true}
+	shown := map[int]bool{a.Last: true}
 	for _, id := range a.Reads {
-		begun = min(begun, id)
-		needed[id] = true
+		shown[id] = true
 	}
-	for _, op := range q.problem.Ops {
-		if needed[op.ID] || op.Return > int64(begun) && op.Call < int64(ix.h.Return(last)) {
-			if k, ok := ix.h.Pos(op.ID); ok && !slices.Contains(ops, k) {
-				ops = append(ops, k)
-			}
+	for _, id := range a.Ops {
+		k, _ := ix.h.Pos(id)
+		overlaps := ix.h.Index(last) < as.ends(k) && id < ix.h.Return(last)
+		if len(a.Ops) <= 10 || overlaps && len(shown) < 20 {
+			shown[id] = true
 		}
 	}
+	var ops []int
+	for id := range shown {
+		if k, ok := ix.h.Pos(id); ok {
+			ops = append(ops, k)
+		}
+	}
+	slices.Sort(ops)
 	var names []string
 	for _, key := range q.keys {
 		names = append(names, ix.h.Keys()[key])
 	}
-	story := fmt.Sprintf("Everything that was answered on %s before #%d can be put in an order that keeps real time and explains each answer. %s %s, and with this answer there is none, whichever operations of unknown outcome took effect.",
-		strings.Join(names[:min(3, len(names))], ", "), a.Last, upper(ix.who(last)), ix.didWords(last))
-	if len(a.Reads) > 0 {
-		story += fmt.Sprintf(" It takes %s to see that: %s.", plural(len(a.Reads), "earlier read", "earlier reads"), indexWords(a.Reads))
+	t := &tale{ix: ix, ops: ops, edges: ix.realTime(ops)}
+	t.said = append(t.said, fmt.Sprintf("Everything that was answered on %s before #%d can be put in an order that keeps real time and explains each answer.",
+		joined(names[:min(3, len(names))]), a.Last))
+	for _, k := range ops {
+		if k != last && len(a.Ops) <= 6 {
+			t.said = append(t.said, upper(ix.who(k))+" "+ix.didWords(k)+".")
+		}
 	}
-	return ix.finding("linearizable", "no order", story, ops, ix.realTime(ops))
+	t.said = append(t.said, fmt.Sprintf("%s %s: with this answer there is no order, whichever operations of unknown outcome took effect.", upper(ix.who(last)), ix.didWords(last)))
+	if len(a.Ops) > 6 && len(a.Reads) > 0 {
+		t.said = append(t.said, fmt.Sprintf("It takes %s to see that: %s.", plural(len(a.Reads), "earlier read", "earlier reads"), indexWords(a.Reads)))
+	}
+	return t.finding("no order")
+}
+
+// ends is the event at which operation k had taken effect at the latest.
+func (as *accesses) ends(k int) int {
+	if as.ix.h.Outcome(k) != history.OK {
+		return unfinished
+	}
+	return as.ix.h.Return(k)
 }
 
 func indexWords(ids []int) string {

@@ -141,6 +141,7 @@ func (kz *keyZones) read(i int32) {
 	case src < 0:
 	case kz.ix.h.Outcome(kz.ix.opOfStep(src)) == history.Fail:
 		kz.lone = append(kz.lone, lone{i, "phantom"})
+	case kz.zoneOf[src] == 0: // replaced within its operation: the search judges such keys
 	default:
 		z := &kz.zones[kz.zoneOf[src]]
 		if src == a.write || kz.finish(i) < kz.start(z.writer) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,15 @@ func TestSequentialModels(t *testing.T) {
 		{"an own write is read", Yes, []Operation{
 			did(1, 2, step(history.Write, "x", n(1)), step(history.Read, "x", n(1)), step(history.Write, "x", n(2))), did(3, 4, step(history.Read, "x", n(2))),
 		}},
+		{"a compare-and-set", Yes, []Operation{
+			did(1, 2, step(history.Cas, "x", history.List(0, 1))), did(3, 4, step(history.Cas, "x", history.List(1, 2))), did(5, 6, step(history.Read, "x", n(2))),
+		}},
+		{"one that cannot have succeeded", No, []Operation{
+			did(1, 2, step(history.Cas, "x", history.List(0, 1))), did(3, 4, step(history.Cas, "x", history.List(2, 3))),
+		}},
+		{"one that may have failed", Yes, []Operation{
+			did(1, 2, step(history.Cas, "x", history.List(0, 1))), did(3, 0, step(history.Cas, "x", history.List(2, 3))), did(5, 6, step(history.Read, "x", n(1))),
+		}},
 		{"an update may not have happened", Yes, []Operation{
 			did(1, 0, step(history.Read, "x", n(5)), step(history.Write, "x", n(6))), did(2, 3, step(history.Read, "x", n(0))),
 		}},
@@ -100,7 +110,29 @@ func TestTheFirstAnswerThatLeavesNoOrderIsNamed(t *testing.T) {
 		p.Ops = append(p.Ops, did(next(), next(), step(history.Read, "c", history.Int(read))))
 	}
 	a := Solve(t.Context(), p)
-	if diff := cmp.Diff(Answer{Verdict: No, Last: 803, Reads: []int{}}, a); diff != "" {
+	if a.Verdict != No || a.Last != 803 || len(a.Reads) != 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// An element that was put in long ago is missing, among many that are not.
+func TestWhatShowsThatThereIsNoOrderIsSmall(t *testing.T) {
+	var p Problem
+	event := int64(0)
+	next := func() int64 { event++; return event }
+	var all []int64
+	for i := range int64(150) {
+		p.Ops = append(p.Ops,
+			did(next(), next(), step(history.Add, "s", history.Int(i+1)), step(history.Write, "x", history.Int(i+1))),
+			did(next(), next(), step(history.Inc, "c", history.Int(1))))
+		all = append(all, i+1)
+		if i == 140 {
+			all = slices.Delete(all, 20, 21)
+		}
+		p.Ops = append(p.Ops, did(next(), next(), step(history.Read, "s", history.List(slices.Clone(all)...)), step(history.Read, "x", history.Int(i+1))))
+	}
+	a := Solve(t.Context(), p)
+	if diff := cmp.Diff(Answer{Verdict: No, Last: 845, Ops: []int{121, 845}}, a); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -30,7 +30,6 @@ const (
 // do is a step as the model takes it.
 type do struct {
 	f    history.F
-	cas  bool
 	key  int
 	kind kind
 	n    int64
@@ -44,9 +43,6 @@ type move struct {
 	steps []do
 	maybe bool // it need not have happened
 }
-
-// casWord is the word on disk of a compare-and-set in one step: [expected, written].
-const casWord = "cas"
 
 // moves puts a problem's operations into the form of the model.
 func (p Problem) moves() (moves []move, keys int) {
@@ -93,8 +89,8 @@ func stepOf(s history.Step, key int, k kind) do {
 		d.want.elems = packed(elems...)
 	case s.F == history.Read:
 		d.want.n = s.Value.N
-	case s.F.String() == casWord && len(s.Value.List) == 2:
-		d.cas, d.from, d.n = true, s.Value.List[0], s.Value.List[1]
+	case s.F == history.Cas && len(s.Value.List) == 2:
+		d.from, d.n = s.Value.List[0], s.Value.List[1]
 	}
 	return d
 }
@@ -110,18 +106,18 @@ func packed(ns ...int64) string {
 
 // apply does one step; false: it cannot have returned what it did.
 func (c cell) apply(d do) (cell, bool) {
-	switch {
-	case d.cas:
+	switch d.f {
+	case history.Cas:
 		return cell{n: d.n}, c.n == d.from
-	case d.f == history.Read:
+	case history.Read:
 		return c, c == d.want
-	case d.f == history.Write:
+	case history.Write:
 		return cell{n: d.n}, true
-	case d.f == history.Delete:
+	case history.Delete:
 		return cell{}, true
-	case d.f == history.Inc:
+	case history.Inc:
 		return cell{n: c.n + d.n}, true
-	case d.f == history.Append:
+	case history.Append:
 		return cell{elems: c.elems + d.elem}, true
 	}
 	at, there := c.find(d.elem)

@@ -34,9 +34,11 @@ type Answer struct {
 	Verdict Verdict
 	Why     string // unknown: why
 	// Last is the ID of the operation whose answer leaves no order; up to its
-	// Return there was one. Reads are those before it without which there would be one.
+	// Return there was one. Ops are the operations that show it, and Reads
+	// those of them, beside Last, that change nothing.
 	Last  int
 	Reads []int
+	Ops   []int
 }
 
 // Verdict is the answer in a word.
@@ -61,10 +63,10 @@ func (p Problem) returns() []int64 {
 	return at
 }
 
-// until is the problem as it was right after an event: what was not answered by
+// Until is the problem as it was right after an event: what was not answered by
 // then may have taken effect or not, and what was not asked for is not there.
 // If a problem has an order, every earlier state of it has one.
-func (p Problem) until(event int64) Problem {
+func (p Problem) Until(event int64) Problem {
 	var q Problem
 	for _, op := range p.Ops {
 		switch {
@@ -80,12 +82,6 @@ func (p Problem) until(event int64) Problem {
 		}
 	}
 	return q
-}
-
-// without leaves out some operations that only read. If a problem has an order,
-// it has one without any of its reads.
-func (p Problem) without(ids map[int]bool) Problem {
-	return Problem{slices.DeleteFunc(slices.Clone(p.Ops), func(op Operation) bool { return ids[op.ID] })}
 }
 
 // onlyReads says that an operation changes nothing.

@@ -10,10 +10,9 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-const (
-	firstPrefix = 64  // answers in the first attempt; each further one has twice as many
-	maxTrials   = 200 // attempts to leave reads out of a counterexample
-)
+// firstPrefix is how many answers the first attempt has; each further one has
+// twice as many.
+const firstPrefix = 64
 
 // Solve looks for an order. It tries the beginning of the problem first, and
 // longer and longer ones: what has no order shows early, and a short
@@ -28,7 +27,7 @@ func Solve(ctx context.Context, p Problem) Answer {
 		if n == 0 {
 			return Answer{Verdict: Yes}
 		}
-		switch try(ctx, p.until(returns[n-1])) {
+		switch try(ctx, p.Until(returns[n-1])) {
 		case porcupine.Unknown:
 			return Answer{Verdict: Unknown, Why: stopped(ctx)}
 		case porcupine.Illegal:
@@ -66,44 +65,20 @@ func try(ctx context.Context, p Problem) porcupine.CheckResult {
 // shortest finds the answer that leaves no order, among those given; the last
 // of them is known to leave none. When time runs out it names a later one.
 func shortest(ctx context.Context, p Problem, returns []int64) Answer {
-	n := sort.Search(len(returns)-1, func(i int) bool { return try(ctx, p.until(returns[i])) == porcupine.Illegal })
-	cut := p.until(returns[n])
+	n := sort.Search(len(returns)-1, func(i int) bool { return try(ctx, p.Until(returns[i])) == porcupine.Illegal })
+	cut := p.Until(returns[n])
 	a := Answer{Verdict: No}
-	var reads []int
 	for _, op := range cut.Ops {
 		if op.Return == returns[n] {
 			a.Last = op.ID
 		}
 	}
-	for _, op := range cut.Ops {
+	small := cut.smallest(ctx)
+	for _, op := range small.Ops {
+		a.Ops = append(a.Ops, op.ID)
 		if op.ID != a.Last && op.onlyReads() {
-			reads = append(reads, op.ID)
+			a.Reads = append(a.Reads, op.ID)
 		}
 	}
-	a.Reads = needed(ctx, cut, reads)
 	return a
-}
-
-// needed leaves out reads, as many at a time as possible, while there is no
-// order still, and gives those that remain.
-func needed(ctx context.Context, p Problem, reads []int) []int {
-	trials := 0
-	for size := len(reads); size > 0; size /= 2 {
-		for at := 0; at < len(reads); {
-			to := min(at+size, len(reads))
-			out := map[int]bool{}
-			for _, id := range reads[at:to] {
-				out[id] = true
-			}
-			if trials++; trials > maxTrials || ctx.Err() != nil {
-				return reads
-			}
-			if q := p.without(out); try(ctx, q) == porcupine.Illegal {
-				p, reads = q, slices.Delete(slices.Clone(reads), at, to)
-			} else {
-				at = to
-			}
-		}
-	}
-	return reads
 }
