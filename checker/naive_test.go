@@ -35,7 +35,7 @@ func TestTheNaiveCheckerAgrees(t *testing.T) {
 			if !ok || p.Applies != nil && p.Applies(h) != "" {
 				continue
 			}
-			r, vs := p.Check(ctx, h), confirmer.Find(h)
+			r, vs := decide(ctx, ix, p), confirmer.Find(h)
 			for _, f := range r.Findings {
 				found[p.Name]++
 				if cyclic && f.Label != "CyclicCO" {
