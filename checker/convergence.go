@@ -161,12 +161,13 @@ func (ix *index) differs(key int32, groups []group, t *keyTrace) Finding {
 	}
 	var parts []string
 	var ops []int
+	var edges []Edge
 	for _, g := range groups {
 		parts = append(parts, ix.holds(g, t))
 		for _, s := range g.reads {
 			ops = append(ops, ix.opOfStep(s))
 			if w := ix.src[s]; w >= 0 {
-				ops = append(ops, ix.opOfStep(w))
+				ops, edges = append(ops, ix.opOfStep(w)), append(edges, ix.returned(s))
 			}
 		}
 	}
@@ -175,7 +176,13 @@ func (ix *index) differs(key int32, groups []group, t *keyTrace) Finding {
 	if t.since < end.closed.T {
 		story += fmt.Sprintf(" What they showed has differed since %s.", seconds(t.since))
 	}
-	return ix.finding("convergence", label, story, ops, nil)
+	return ix.finding("convergence", label, story, ops, edges)
+}
+
+// returned is the edge from the write that a final read returned.
+func (ix *index) returned(s int32) Edge {
+	k := ix.opOfStep(s)
+	return Edge{ix.h.Index(ix.opOfStep(ix.src[s])), ix.h.Index(k), "wr", fmt.Sprintf("the final read at %s returned %s", ix.nodeName(k), ix.assigned(s))}
 }
 
 // holds says which leaders hold what, who wrote it, and since when it is there.

@@ -95,17 +95,16 @@ func (ix *index) traceKeys(keys []int32) map[int32]*keyTrace {
 		return nil
 	}
 	h := ix.h
-	want := make([]bool, len(h.Keys()))
+	want, wanted := make([]bool, len(h.Keys())), map[int32]bool{}
 	for _, key := range keys {
-		want[key] = true
+		want[key], wanted[key] = true, true
 	}
-	wanted := map[int32]bool{}
 	var ops []int32
 	for k := range h.Len() {
 		from, to := h.Steps(k)
 		for s := from; s < to; s++ {
-			if key := h.StepKey(s); want[key] && h.StepF(s) == history.Read && h.Outcome(k) == history.OK {
-				ops, wanted[int32(key)] = append(ops, int32(k)), true
+			if want[h.StepKey(s)] && h.StepF(s) == history.Read && h.Outcome(k) == history.OK {
+				ops = append(ops, int32(k))
 				break
 			}
 		}

@@ -55,7 +55,7 @@ func (ix *index) watches() (all []*watch, compared int) {
 	byPlace := map[[2]int32]*watch{}
 	for _, k := range end.watched {
 		if h.Return(int(k)) > until {
-			break
+			continue
 		}
 		from, to := h.Steps(int(k))
 		for s := from; s < to; s++ {
@@ -65,7 +65,7 @@ func (ix *index) watches() (all []*watch, compared int) {
 			case w == nil:
 				w = &watch{leader: ix.node(int(k)), key: place[1], reads: []int32{int32(s)}}
 				byPlace[place], all = w, append(all, w)
-			case h.Index(int(k)) < h.Return(ix.opOfStep(w.last)):
+			case ix.opOfStep(w.last) != int(k) && h.Index(int(k)) < h.Return(ix.opOfStep(w.last)):
 				continue // it overlaps the read before: nobody knows which was first
 			case !sameValue(ix.kind[place[1]], h.StepValue(s), h.StepValue(int(w.last))):
 				w.reads = append(w.reads, int32(s))
@@ -223,12 +223,13 @@ func (ix *index) loopFinding(l loop) Finding {
 	a, b := ix.src[l.turns[0]], ix.src[l.turns[1]]
 	ops := []int{ix.opOfStep(a), ix.opOfStep(b)}
 	var shown []string
+	var edges []Edge
 	for _, s := range l.turns {
-		ops = append(ops, ix.opOfStep(s))
+		ops, edges = append(ops, ix.opOfStep(s)), append(edges, ix.returned(s))
 		shown = append(shown, ix.assigned(s))
 	}
 	story := fmt.Sprintf("Two values of %s go round at %s: between %s and %s it returned %s. Every client was closed at %s, and nobody wrote since. %s was %s, %s was %s. A store that applies each write once cannot return to both of them again and again: a leader takes back in what it had passed on before.",
 		ix.h.Keys()[l.key], ix.h.Nodes()[l.leader], seconds(ix.h.Start(first)), seconds(ix.when(last)), strings.Join(shown, ", "),
 		seconds(ix.end.closed.T), ix.assigned(a), ix.acked(ix.eventOf(a)), ix.assigned(b), ix.acked(ix.eventOf(b)))
-	return ix.finding("convergence", "loop", story, ops, nil)
+	return ix.finding("convergence", "loop", story, ops, edges)
 }

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
+	"github.com/mlcheck/mlcheck/checker/naive"
 	"github.com/mlcheck/mlcheck/history"
 )
 
@@ -45,6 +47,17 @@ func TestADivergenceSaysWhoDiffersFromWhomSinceWhenAndHowLongAfterHealing(t *tes
 	}}
 	if d := cmp.Diff(want, r.Keys); d != "" || r.Differing != 1 || r.Late != 0 {
 		t.Errorf("%d differ, %d late (-want +got)\n%s", r.Differing, r.Late, d)
+	}
+}
+
+func TestKeysThatAreReadTogetherDivergeEachForItself(t *testing.T) {
+	r := spreadOf(t, history.Header{}, "s1@n1 w x 1, w y 2\nend quiet\nfinal n1 r x 1, r y 2\nfinal n2 r x -, r y -\n")
+	var got []string
+	for _, k := range r.Keys {
+		got = append(got, k.Key+" "+k.Holds[0].Value+" "+k.Holds[1].Value)
+	}
+	if d := cmp.Diff([]string{"x 1 nothing", "y 2 nothing"}, got); d != "" || r.Differing != 2 {
+		t.Errorf("%d differ (-want +got)\n%s", r.Differing, d)
 	}
 }
 
@@ -144,6 +157,55 @@ func TestALoopIsToldSoThatAPersonCanFollow(t *testing.T) {
 		"A store that applies each write once cannot return to both of them again and again: a leader takes back in what it had passed on before."
 	if d := cmp.Diff(want, r.Findings[0].Story); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
+	}
+	first := Edge{1, 8, "wr", "the final read at n1 returned x=1"}
+	if es := r.Findings[0].Edges; len(es) != 6 || es[0] != first {
+		t.Errorf("edges %+v, want six, the first one %+v", es, first)
+	}
+}
+
+// The naive checker agrees about what goes round and what does not, and a loop
+// shows in its own history.
+func TestLoopsAreConfirmed(t *testing.T) {
+	h := parse(t, claims("convergence"), "s1@n1 w x 1\ns2@n2 w x 2\ns3@n3 w y 3\nclosed\nfinal n1 r y 3\n"+sweeps("1 2 2 1 - 2 1 2 1 1 2")+"rest moving\nfinal n2 r x 2\n")
+	res := Check(context.Background(), h, Options{})
+	fs := res.Properties["convergence"].Findings
+	if res.Exit != ExitViolated || len(fs) != 1 || !fs[0].Confirmed || fs[0].File == "" {
+		t.Fatalf("exit %d, %s: %+v", res.Exit, res.Why, fs)
+	}
+	again := Check(context.Background(), Witness(h, "convergence", fs[0]), Options{})
+	if fs := again.Properties["convergence"].Findings; len(fs) != 1 || fs[0].Label != "loop" {
+		t.Errorf("in its own history: %s: %+v", again.Why, fs)
+	}
+}
+
+func TestTheNaiveCheckerAgreesAboutLoops(t *testing.T) {
+	loops := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		var b strings.Builder
+		b.WriteString("s1@n1 w x 1\ns2@n2 w x 2\ns2@n2 w x 3\nclosed\n")
+		for range rapid.IntRange(0, 14).Draw(rt, "reads") {
+			b.WriteString(rapid.SampledFrom([]string{
+				"final n1 r x 1\n", "final n1 r x 2\n", "final n1 r x 1\n", "final n1 r x 2\n", "final n1 r x 3\n", "final n1 r x -\n", "final n2 r x 1\n",
+				"final n1 r x 1, r x 2\n", "( s9@n1 r x 1\nfinal n1 r x 2\n) s9\n", "final n1 r x 2 fail\n",
+			}).Draw(rt, "read"))
+		}
+		if rapid.IntRange(0, 5).Draw(rt, "writes") == 0 {
+			b.WriteString("s3@n3 w x 4\nfinal n1 r x 1\nfinal n1 r x 2\n")
+		}
+		if rapid.IntRange(0, 5).Draw(rt, "restarts") == 0 {
+			b.WriteString("fault 1 kill effective n1\n")
+		}
+		h := parse(t, history.Header{}, b.String()+"rest moving")
+		fast := check(t, "convergence", h).Violations
+		confirmer, _ := naive.For("convergence")
+		if slow := confirmer.Find(h); len(slow) != fast {
+			rt.Fatalf("%d, but by the naive checker %v:\n%s", fast, slow, b.String())
+		}
+		loops += fast
+	})
+	if loops < 5 {
+		t.Errorf("only %d loops: nothing was shown", loops)
 	}
 }
 

@@ -13,7 +13,9 @@ type ending struct {
 	healed  bool
 	closed  bool
 	quiet   string // the state of replication; "": never told
-	reads   bool
+
+	closedAt, quietAt int // indexes of these events; 0: there are none
+	reads             bool
 }
 
 func (m *model) ending() ending {
@@ -24,9 +26,9 @@ func (m *model) ending() ending {
 		case ev.Stage == history.StageHealed:
 			end.healed = true
 		case ev.Stage == history.StageClosed:
-			end.closed = true
+			end.closed, end.closedAt = true, ev.Index
 		case ev.Stage == history.StageQuiet:
-			end.quiet = "state " + ev.State
+			end.quiet, end.quietAt = "state "+ev.State, ev.Index
 		}
 	}
 	for _, op := range m.ops {
@@ -38,7 +40,7 @@ func (m *model) ending() ending {
 		}
 	}
 	for _, op := range m.ops {
-		end.reads = end.reads || op.Final && op.Outcome == history.OK && slices.Contains(end.leaders, op.Node) &&
+		end.reads = end.reads || op.Final && op.Outcome == history.OK && op.Index > end.quietAt && slices.Contains(end.leaders, op.Node) &&
 			slices.ContainsFunc(op.Steps, func(s history.Step) bool { return s.F == history.Read })
 	}
 	return end
@@ -49,12 +51,14 @@ func (end ending) known() bool {
 	return end.healed && end.closed && end.quiet != "" && end.quiet != "state "+history.QuietMoving && end.reads
 }
 
-// last is the step by which a leader answered the last final read of a key, or -1.
+// last is the step by which a leader answered the last final read of a key since
+// replication rested, or -1.
 func (m *model) last(leader, key string) int {
+	rested := m.ending().quietAt
 	for s := len(m.steps) - 1; s >= 0; s-- {
 		st := m.steps[s]
 		op := m.ops[st.op]
-		if op.Final && op.Outcome == history.OK && op.Node == leader && st.F == history.Read && st.Key == key {
+		if op.Final && op.Outcome == history.OK && op.Index > rested && op.Node == leader && st.F == history.Read && st.Key == key {
 			return s
 		}
 	}
@@ -85,9 +89,13 @@ func (m *model) keys() []string {
 	return keys
 }
 
-// convergence: leaders that rest differ in no key.
+// convergence: leaders that rest differ in no key, and where replication does not
+// come to rest no values go round.
 func convergence(m *model) []Violation {
 	end := m.ending()
+	if end.healed && end.closed && end.quiet == "state "+history.QuietMoving {
+		return m.loops(end)
+	}
 	if !end.known() || len(end.leaders) < 2 {
 		return nil
 	}

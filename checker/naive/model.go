@@ -61,7 +61,7 @@ const (
 
 func kindOf(f history.F) kind {
 	switch f {
-	case history.Write, history.Delete:
+	case history.Write, history.Delete, history.Cas:
 		return register
 	case history.Add, history.Remove:
 		return set
