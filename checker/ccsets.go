@@ -11,7 +11,7 @@ func (o *order) badSetRead(key, e, s int32, c *causal) {
 	seen := make([]uint64, len(sk.elems)/64+1)
 	for _, v := range shown {
 		i, added := sk.at[v]
-		if !added || len(ix.mayHaveHappened(sk.elems[i].adds)) == 0 {
+		if !added || len(sk.elems[i].adds) == 0 {
 			c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
 			return
 		}

@@ -53,7 +53,6 @@ func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
 		sw.shown[i] = sw.reads
 	}
 	w.mustShow(sk, sw, e, s)
-	w.mustNotShow(sk, sw, e, s)
 	for _, i := range fresh {
 		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 && w.before(w.ix.eventOf(adds[0]), e) {
 			sw.must = append(sw.must, known{i, w.ix.eventOf(adds[0]), e})
@@ -61,41 +60,56 @@ func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
 	}
 }
 
-// mustShow counts each element that went missing once.
+// mustShow looks for what a read lacks though the session had added or seen it,
+// and for what it shows though the session had taken it out. A read breaks each
+// guarantee once at most. An absence that a remove explains is explained from
+// then on.
 func (w *sessionWalk) mustShow(sk *setKey, sw *setWalk, e, s int32) {
-	own, seen := false, false
+	own, seen, back := false, false, w.mustNotShow(sk, sw, e)
+	var forgot *known
 	kept := sw.must[:0]
 	for _, m := range sw.must {
-		g := &w.found.own
-		if m.reader >= 0 {
-			g, seen = &w.found.seen, true
-		} else if m.event == e {
+		if m.event == e { // added by the operation that reads
 			kept = append(kept, m)
 			continue
-		} else {
-			own = true
 		}
-		switch {
-		case sw.shown[m.elem] == sw.reads:
-			kept = append(kept, m)
-		case !w.excusesAbsence(sk.elems[m.elem].removes, m.event):
-			g.broken = append(g.broken, sessionFinding{s, m.event, m.reader, m.elem})
+		own, seen = own || m.reader < 0, seen || m.reader >= 0
+		if missing := sw.shown[m.elem] != sw.reads; missing {
+			if w.excusesAbsence(sk.elems[m.elem].removes, m.event, e) {
+				continue
+			}
+			if m.reader >= 0 && forgot == nil {
+				forgot = &m
+			} else if m.reader < 0 && back == nil {
+				back = &m
+			}
 		}
+		kept = append(kept, m)
 	}
 	sw.must = kept
 	w.chanceIf(own, seen)
+	w.found.own.noteElement(s, back)
+	w.found.seen.noteElement(s, forgot)
 }
 
-func (w *sessionWalk) mustNotShow(sk *setKey, sw *setWalk, e, s int32) {
-	kept := sw.gone[:0]
-	for _, m := range sw.gone {
-		if m.event == e || sw.shown[m.elem] != sw.reads || w.excusesPresence(sk.elems[m.elem].adds, m.event) {
-			kept = append(kept, m)
-			continue
+// mustNotShow is the first element that a read shows though the session had
+// taken it out and no add may have brought it back. What nobody added at all is
+// out of thin air, and no state from before that remove.
+func (w *sessionWalk) mustNotShow(sk *setKey, sw *setWalk, e int32) *known {
+	for i, m := range sw.gone {
+		adds := sk.elems[m.elem].adds
+		if m.event != e && sw.shown[m.elem] == sw.reads && len(w.ix.mayHaveHappened(adds)) > 0 && !w.excusesPresence(adds, m.event) {
+			return &sw.gone[i]
 		}
-		w.found.own.broken = append(w.found.own.broken, sessionFinding{s, m.event, -1, m.elem})
 	}
-	sw.gone = kept
+	return nil
+}
+
+// noteElement counts the read in step s, if an element shows that it went back.
+func (g *guarantee) noteElement(s int32, m *known) {
+	if m != nil {
+		g.broken = append(g.broken, sessionFinding{s, m.event, m.reader, m.elem})
+	}
 }
 
 func (w *sessionWalk) chanceIf(own, seen bool) {
