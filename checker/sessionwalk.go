@@ -6,9 +6,10 @@ import "github.com/mlcheck/mlcheck/history"
 // once, and is cleared by what was touched.
 type sessionWalk struct {
 	*order
-	row     int32   // what was known before the event at hand
-	write   []int32 // key → the session's last write of it, a step + 1
-	read    []int32 // key → its last read that returned a write, a step + 1
+	row     int32           // what was known before the event at hand
+	write   []int32         // key → the session's last write of it, a step + 1
+	read    []int32         // key → its last read that returned a write, a step + 1
+	asked   map[int32]int32 // key → its last read, a step; kept where transactions read as a whole
 	touched []int32
 	sets    map[int32]*setWalk
 	sights  map[int32]*sights
@@ -24,7 +25,7 @@ type reading struct{ key, event, step, src, from int32 }
 
 func newSessionWalk(o *order, guarantees bool) *sessionWalk {
 	n := len(o.ix.h.Keys())
-	w := &sessionWalk{order: o, write: make([]int32, n), read: make([]int32, n), lists: map[int32][]int32{}}
+	w := &sessionWalk{order: o, write: make([]int32, n), read: make([]int32, n), lists: map[int32][]int32{}, asked: map[int32]int32{}}
 	if guarantees {
 		w.marks = newNodeMarks(o)
 	}
@@ -121,6 +122,9 @@ func (w *sessionWalk) register(key, e, s int32) {
 			w.writeOrder(r, wrong)
 		}
 	}
+	if w.ix.atomic() {
+		w.asked[key] = s
+	}
 	if r.src >= 0 {
 		w.touch(key)
 		w.read[key] = s + 1
@@ -199,7 +203,7 @@ func (w *sessionWalk) afterTurn(v int32, r reading) bool {
 func (w *sessionWalk) sessionGuarantees(r reading, own int32, wrong bool) {
 	if own >= 0 {
 		than := int32(-1)
-		if wrong && w.older(r, own) {
+		if inside := own == r.event && r.from == own; wrong && (inside || w.older(r, own)) {
 			than = own
 		}
 		w.found.own.note(r, than, -1, w.suspicious(r, own))
@@ -279,7 +283,7 @@ func (w *sessionWalk) newerSight(r reading) (sight, bool) {
 		}
 	}
 	for _, v := range sg.list {
-		if v.write != r.event && w.older(r, v.write) {
+		if w.older(r, v.write) {
 			return v, true
 		}
 	}
