@@ -34,6 +34,10 @@ func TestSetsAreJudgedReadByRead(t *testing.T) {
 			name: "an element of two refused adds is a phantom, and not out of thin air", property: "cc", want: "unknown",
 			text: "s1@n1 add s 1 fail\ns1@n1 add s 1 fail\ns2@n2 r s [1]\n",
 		},
+		{
+			name: "a refused element that shows after a remove is a phantom, whoever tried it twice", property: "cc", want: "holds",
+			text: "s1@n1 add s 1 fail\ns1@n1 add s 1 fail\ns2@n1 rem s 1\ns2@n1 r s [1]\n",
+		},
 	})
 }
 

@@ -65,6 +65,9 @@ func (o *order) badElement(sk *setKey, i, e, s int32, shown bool) (badRead, bool
 		}
 		return badRead{}, false
 	}
+	if len(o.ix.mayHaveHappened(el.adds)) == 0 {
+		return badRead{}, false // a phantom: nobody knows whose
+	}
 	for _, r := range el.removes {
 		if re := o.ix.eventOf(r); o.before(re, e) && !o.excusesPresence(el.adds, re) {
 			return badRead{s, re, i, "WriteCORead"}, true
