@@ -253,33 +253,36 @@ func (j *judge) causes() {
 	for i, l := range j.lost {
 		byWrite[j.ix.writeOf(l.w, l.key)] = i
 	}
-	shown := make([][]int, len(j.lost)) // by loss: the leaders that showed it
-	for s, src := range j.ix.src {
-		if src < 0 {
-			continue
-		}
-		if i, ok := byWrite[src]; ok {
-			if n := j.ix.node(j.ix.opOfStep(int32(s))); !slices.Contains(shown[i], n) {
-				shown[i] = append(shown[i], n)
+	holders := make([]map[int]int, len(j.lost)) // by loss: leader → the last event that shows it held the write
+	for i, l := range j.lost {
+		k := j.ix.op(l.w)
+		holders[i] = map[int]int{j.ix.node(k): j.ix.h.Return(k)}
+	}
+	for s := range j.ix.src {
+		j.ix.eachSource(s, func(w int32) {
+			if i, ok := byWrite[w]; ok {
+				k := j.ix.opOfStep(int32(s))
+				n := j.ix.node(k)
+				holders[i][n] = max(holders[i][n], j.ix.h.Index(k))
 			}
-		}
+		})
 	}
 	for i := range j.lost {
 		l := &j.lost[i]
 		origin := j.ix.node(j.ix.op(l.w))
-		for _, n := range shown[i] {
+		for n := range holders[i] {
 			if n != origin {
-				l.seenAt = n
+				l.seenAt = max(l.seenAt, n)
 			}
 		}
-		l.cause = j.cause(l, append(shown[i], origin))
+		l.cause = j.cause(l, holders[i])
 	}
 }
 
 // cause follows PROPERTIES: stamps decide where there are any; without them it
 // is a stale win if a leader that held the write, and did not restart since,
 // ends with the older one.
-func (j *judge) cause(l *loss, holders []int) cause {
+func (j *judge) cause(l *loss, holders map[int]int) cause {
 	h := j.ix.h
 	k := j.ix.op(l.w)
 	if j.wiped(k) && l.seenAt < 0 {
@@ -298,14 +301,12 @@ func (j *judge) cause(l *loss, holders []int) cause {
 			return vanished
 		}
 	}
-	restarted := false
-	for _, n := range holders {
-		if !j.restartedSince(n, h.Index(k)) {
+	for n, since := range holders {
+		if !j.restartedSince(n, since) {
 			return staleWin
 		}
-		restarted = true
 	}
-	if restarted && l.seenAt < 0 {
+	if l.seenAt < 0 {
 		return vanished
 	}
 	return either
