@@ -136,7 +136,7 @@ func (g *judge) loss(x, key int, beaten []int) string {
 	held := map[int]int{o.at(): o.ret} // node → since when
 	elsewhere := false
 	for _, r := range g.reads(true) {
-		if v, ok := g.source(key, r.s.n); r.s.key != key || r.s.n == 0 || !ok || v.ev != x {
+		if r.s.key != key || !slices.ContainsFunc(g.numbers(r.s), func(n int64) bool { v, ok := g.source(key, n); return ok && v.ev == x }) {
 			continue
 		}
 		held[r.o.at()] = max(held[r.o.at()], r.o.inv)

@@ -56,7 +56,9 @@ func (g *judge) judgeCCV() {
 
 // judgeSessions counts the reads that break each guarantee of a session.
 func (g *judge) judgeSessions() {
-	rs := g.reads(false)
+	// A step that only read, in an operation that may not have happened, is left
+	// out of what had been read before: the checker does not place it either.
+	rs, all := g.reads(false), g.reads(g.trans)
 	for _, r := range rs {
 		own := func(w src) bool { return g.ops[w.op].session == r.o.session && w.ev != r.ev && g.so[w.ev][r.ev] }
 		if r.o.final || g.thin(r) && !r.s.isl {
@@ -88,7 +90,7 @@ func (g *judge) judgeSessions() {
 		if slices.ContainsFunc(rs, func(q aread) bool { return g.wroteBefore(q, r, ws) }) {
 			g.mw++
 		}
-		if slices.ContainsFunc(rs, func(q aread) bool { return g.readBefore(rs, q, r) }) {
+		if slices.ContainsFunc(rs, func(q aread) bool { return g.readBefore(all, q, r) }) {
 			g.wfr++
 		}
 	}

@@ -28,7 +28,7 @@ func (g *judge) older(r aread, w src) bool {
 	}
 	for _, d := range g.writesOf(r.s.key) {
 		o := &g.ops[d.op]
-		if o.steps[d.step].f == history.Delete && g.mayReturn(r, d) && (d.ev == w.ev || !g.co[d.ev][w.ev]) {
+		if o.steps[d.step].f == history.Delete && g.mayReturn(r, d) && (d.ev != r.ev || d.ev != w.ev) && (d.ev == w.ev || !g.co[d.ev][w.ev]) {
 			return false
 		}
 	}

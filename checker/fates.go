@@ -127,10 +127,12 @@ func (j *judge) write(key, w int32) {
 
 func (j *judge) fateOf(key, w int32) (fate, loss) {
 	ends := j.ix.end.read[key]
-	if ends == nil {
-		if j.superseded(key, w) >= 0 {
-			return superseded, loss{}
-		}
+	switch newer := j.superseded(key, w) >= 0; {
+	case newer && !j.everywhere(key, w, ends):
+		return superseded, loss{}
+	case newer:
+		return survived, loss{}
+	case ends == nil:
 		return unread, loss{}
 	}
 	var here []fate
@@ -146,11 +148,8 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 		}
 		here = append(here, f)
 	}
-	switch {
-	case !slices.ContainsFunc(here, func(f fate) bool { return f != survived && f != unread }) && slices.Contains(here, survived):
+	if !slices.ContainsFunc(here, func(f fate) bool { return f != survived && f != unread }) {
 		return survived, loss{}
-	case j.superseded(key, w) >= 0:
-		return superseded, loss{}
 	}
 	for _, f := range here[1:] {
 		if f != here[0] {
@@ -169,6 +168,43 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 		}
 	}
 	return here[0], first
+}
+
+// everywhere says whether every leader that was read ends with w. It is asked of
+// writes that were replaced, which are nearly all, and so it is cheap.
+func (j *judge) everywhere(key, w int32, ends []int32) bool {
+	any := false
+	for _, s := range ends {
+		if s < 0 {
+			continue
+		}
+		if any = true; !j.endsWith(key, w, s) {
+			return false
+		}
+	}
+	return any
+}
+
+func (j *judge) endsWith(key, w, s int32) bool {
+	if l := j.ix.h.StepList(int(s)); len(l) > 0 {
+		return slices.ContainsFunc(l, func(v int64) bool {
+			src, ok := j.ix.values.get(key, v)
+			return ok && j.ix.eventOf(src) == w
+		})
+	}
+	switch src := j.ix.src[s]; {
+	case src >= 0:
+		return j.ix.eventOf(src) == w
+	case src == srcThinAir:
+		return false
+	}
+	from, to := j.ix.steps(w)
+	for d := from; d < to; d++ {
+		if j.ix.h.StepF(d) == history.Delete && int32(j.ix.h.StepKey(d)) == key {
+			return true
+		}
+	}
+	return false
 }
 
 // atLeader is the fate of w at the leader whose final read is step s, and the

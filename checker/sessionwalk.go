@@ -232,24 +232,6 @@ func (w *sessionWalk) older(r reading, than int32) bool {
 	return r.src == srcInitial
 }
 
-// deleteSince says whether any delete may be what a read of nothing returned, and
-// is not from before write w.
-func (w *sessionWalk) deleteSince(r reading, than int32) bool {
-	ds := w.ix.deletes[r.key]
-	for i := len(ds) - 1; i >= 0; i-- {
-		d := w.ix.eventOf(ds[i])
-		switch {
-		case d == r.event && than != r.event && ds[i] < r.step:
-			return true // the same operation removed it before it read
-		case d == r.event && than != r.event, w.before(r.event, d):
-			// it came after the read
-		case d == than || !w.before(d, than):
-			return true
-		}
-	}
-	return false
-}
-
 // suspicious says whether what a read returned was acknowledged before write w
 // was asked for, though no causal path proves that it is older.
 func (w *sessionWalk) suspicious(r reading, than int32) bool {
