@@ -98,9 +98,7 @@ func (o *order) judgeFinals(c *causal) {
 		from, to := h.Steps(k)
 		for s := int32(from); s < int32(to); s++ {
 			switch key := int32(h.StepKey(int(s))); {
-			case o.ix.kind[key] == set:
-				o.badSetRead(key, o.ix.eventOf(s), s, c)
-			case o.ix.src[s] == srcThinAir:
+			case o.ix.src[s] == srcThinAir, o.ix.kind[key] == set && o.ix.strayElement(key, s):
 				c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
 			case o.ix.src[s] >= 0 && o.ix.atomic():
 				r := reading{key, o.ix.eventOf(s), s, o.ix.src[s], o.ix.eventOf(o.ix.src[s])}
