@@ -30,12 +30,15 @@ func Check(ctx context.Context, path string, claims ...history.Claim) (*checker.
 	if run.Results, err = judge(ctx, run.History, path, claims); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("interrupted, so the results that are there stay: %w", err)
+	}
 	run.Results.Repeat = repeat(path)
 	return run.Results, reports.WriteAll(path, run)
 }
 
 func judge(ctx context.Context, h *history.History, path string, claims []history.Claim) (*checker.Results, error) {
-	res := checker.Check(ctx, h, checker.Options{Claims: claims})
+	res := checker.Check(ctx, h, checker.Options{Claims: claims, Search: search})
 	sha, err := history.SHA256(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

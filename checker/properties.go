@@ -12,8 +12,8 @@ var pages embed.FS
 
 // all is every property, in the order in which results list them.
 var all = []func() Property{
-	convergence, durability, noStaleWins, noLostUpdates, cc, ccv, readYourWrites, monotonicReads, monotonicWrites, writesFollowReads,
-	noDuplicates, noThinAir,
+	convergence, durability, noStaleWins, noLostUpdates, cc, ccv, linearizable, readYourWrites, monotonicReads, monotonicWrites, writesFollowReads,
+	noDuplicates, noThinAir, conserved,
 }
 
 // All returns every property that this build can decide, in a fixed order.
