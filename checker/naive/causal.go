@@ -104,7 +104,7 @@ func (m *model) badRead(s int) []string {
 	case st.from.what == thinAir:
 		return []string{"ThinAirRead"}
 	case m.final(st.op):
-		return nil
+		return m.unfinished(s) // it is in no order, and yet no transaction leaves that
 	}
 	if own := m.ownWrite(s); own >= 0 {
 		return m.notItsOwn(s, own)
@@ -177,9 +177,17 @@ func (m *model) torn(s int) []string {
 			labels = append(labels, "NonRepeatableRead")
 		}
 	}
-	if st.from.what != aValue {
-		return labels
+	return append(labels, m.unfinished(s)...)
+}
+
+// unfinished is what no transaction leaves behind: a value of one that was
+// aborted, or one that it replaced itself.
+func (m *model) unfinished(s int) []string {
+	st := m.steps[s]
+	if !m.transactions() || st.from.what != aValue || m.steps[st.from.steps[0]].event == st.event {
+		return nil
 	}
+	var labels []string
 	w := st.from.steps[0]
 	if m.outcome(m.steps[w].event) == history.Fail {
 		labels = append(labels, "AbortedRead")
