@@ -152,23 +152,6 @@ func (o *order) knew(key int32, past view) bool {
 	return false
 }
 
-// deleteExplains says whether any delete of the key may be what e read: one that
-// is not after e, and that no write between the two has replaced.
-func (o *order) deleteExplains(key, e int32) bool {
-	ds := o.ix.deletes[key]
-	for i := len(ds) - 1; i >= 0; i-- {
-		d := o.ix.eventOf(ds[i])
-		switch {
-		case d == e, o.before(e, d): // it came after the read
-		case !o.ix.certain(d):
-			return true
-		case !o.before(d, e) || o.overwritten(key, d, e) < 0:
-			return true
-		}
-	}
-	return false
-}
-
 // lostAtMoves counts the reads that are wrong only if sessions are ordered
 // across leaders, by the move at which the order was lost; base is what is
 // wrong anyway.

@@ -65,15 +65,15 @@ func (ix *index) badReadFinding(property string, o *order, b badRead) Finding {
 	k := ix.op(e)
 	key := int32(ix.h.StepKey(int(b.step)))
 	reader := fmt.Sprintf("%s at %s at %s (#%d)", ix.who(k), ix.nodeName(k), seconds(ix.when(k)), ix.h.Index(k))
+	if f, torn := ix.tornFinding(property, b, reader); torn {
+		return f
+	}
 	if b.by < 0 {
 		story := fmt.Sprintf("%s read %s, which nobody wrote.", upper(reader), ix.assigned(b.step))
 		return ix.finding(property, b.label, story, []int{k}, nil)
 	}
 	if b.elem >= 0 {
 		return ix.badElementFinding(property, o, b, reader)
-	}
-	if f, torn := ix.tornFinding(property, b, reader); torn {
-		return f
 	}
 	hops := o.path(b.by, e)
 	newer := ix.written(b.by, key)

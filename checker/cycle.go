@@ -103,11 +103,12 @@ func (o *order) forwardReads() []int32 {
 	}
 	for e := range int32(o.ix.n) {
 		from, to := o.ix.steps(e)
+		forward := false
 		for s := from; s < to; s++ {
-			if w := o.ix.src[s]; w > int32(s) && o.ix.eventOf(w) == e {
-				found = append(found, e)
-				break
-			}
+			o.ix.eachSource(s, func(w int32) { forward = forward || w > int32(s) && o.ix.eventOf(w) == e })
+		}
+		if forward {
+			found = append(found, e)
 		}
 	}
 	return found

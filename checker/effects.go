@@ -81,7 +81,7 @@ func (ix *index) judgeEffect(r *Result, s int32, at []map[int64]bool, final int3
 		r.Counts["survived"]++
 		return
 	}
-	if sk := ix.sets[key]; sk != nil && o.excusesAbsence(sk.elems[sk.at[v]].removes, e) {
+	if sk := ix.sets[key]; sk != nil && o.excusesAbsence(sk.elems[sk.at[v]].removes, e, -1) {
 		r.Counts["removed"]++
 		return
 	}

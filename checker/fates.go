@@ -127,10 +127,12 @@ func (j *judge) write(key, w int32) {
 
 func (j *judge) fateOf(key, w int32) (fate, loss) {
 	ends := j.ix.end.read[key]
-	if ends == nil {
-		if j.superseded(key, w) >= 0 {
-			return superseded, loss{}
-		}
+	switch newer := j.superseded(key, w) >= 0; {
+	case newer && !j.everywhere(key, w, ends):
+		return superseded, loss{}
+	case newer:
+		return survived, loss{}
+	case ends == nil:
 		return unread, loss{}
 	}
 	var here []fate
@@ -146,11 +148,8 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 		}
 		here = append(here, f)
 	}
-	switch {
-	case !slices.ContainsFunc(here, func(f fate) bool { return f != survived && f != unread }) && slices.Contains(here, survived):
+	if !slices.ContainsFunc(here, func(f fate) bool { return f != survived && f != unread }) {
 		return survived, loss{}
-	case j.superseded(key, w) >= 0:
-		return superseded, loss{}
 	}
 	for _, f := range here[1:] {
 		if f != here[0] {
@@ -169,6 +168,43 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 		}
 	}
 	return here[0], first
+}
+
+// everywhere says whether every leader that was read ends with w. It is asked of
+// writes that were replaced, which are nearly all, and so it is cheap.
+func (j *judge) everywhere(key, w int32, ends []int32) bool {
+	any := false
+	for _, s := range ends {
+		if s < 0 {
+			continue
+		}
+		if any = true; !j.endsWith(key, w, s) {
+			return false
+		}
+	}
+	return any
+}
+
+func (j *judge) endsWith(key, w, s int32) bool {
+	if l := j.ix.h.StepList(int(s)); len(l) > 0 {
+		return slices.ContainsFunc(l, func(v int64) bool {
+			src, ok := j.ix.values.get(key, v)
+			return ok && j.ix.eventOf(src) == w
+		})
+	}
+	switch src := j.ix.src[s]; {
+	case src >= 0:
+		return j.ix.eventOf(src) == w
+	case src == srcThinAir:
+		return false
+	}
+	from, to := j.ix.steps(w)
+	for d := from; d < to; d++ {
+		if j.ix.h.StepF(d) == history.Delete && int32(j.ix.h.StepKey(d)) == key {
+			return true
+		}
+	}
+	return false
 }
 
 // atLeader is the fate of w at the leader whose final read is step s, and the
@@ -253,33 +289,36 @@ func (j *judge) causes() {
 	for i, l := range j.lost {
 		byWrite[j.ix.writeOf(l.w, l.key)] = i
 	}
-	shown := make([][]int, len(j.lost)) // by loss: the leaders that showed it
-	for s, src := range j.ix.src {
-		if src < 0 {
-			continue
-		}
-		if i, ok := byWrite[src]; ok {
-			if n := j.ix.node(j.ix.opOfStep(int32(s))); !slices.Contains(shown[i], n) {
-				shown[i] = append(shown[i], n)
+	holders := make([]map[int]int, len(j.lost)) // by loss: leader → the last event that shows it held the write
+	for i, l := range j.lost {
+		k := j.ix.op(l.w)
+		holders[i] = map[int]int{j.ix.node(k): j.ix.h.Return(k)}
+	}
+	for s := range j.ix.src {
+		j.ix.eachSource(s, func(w int32) {
+			if i, ok := byWrite[w]; ok {
+				k := j.ix.opOfStep(int32(s))
+				n := j.ix.node(k)
+				holders[i][n] = max(holders[i][n], j.ix.h.Index(k))
 			}
-		}
+		})
 	}
 	for i := range j.lost {
 		l := &j.lost[i]
 		origin := j.ix.node(j.ix.op(l.w))
-		for _, n := range shown[i] {
+		for n := range holders[i] {
 			if n != origin {
-				l.seenAt = n
+				l.seenAt = max(l.seenAt, n)
 			}
 		}
-		l.cause = j.cause(l, append(shown[i], origin))
+		l.cause = j.cause(l, holders[i])
 	}
 }
 
 // cause follows PROPERTIES: stamps decide where there are any; without them it
 // is a stale win if a leader that held the write, and did not restart since,
 // ends with the older one.
-func (j *judge) cause(l *loss, holders []int) cause {
+func (j *judge) cause(l *loss, holders map[int]int) cause {
 	h := j.ix.h
 	k := j.ix.op(l.w)
 	if j.wiped(k) && l.seenAt < 0 {
@@ -298,14 +337,12 @@ func (j *judge) cause(l *loss, holders []int) cause {
 			return vanished
 		}
 	}
-	restarted := false
-	for _, n := range holders {
-		if !j.restartedSince(n, h.Index(k)) {
+	for n, since := range holders {
+		if !j.restartedSince(n, since) {
 			return staleWin
 		}
-		restarted = true
 	}
-	if restarted && l.seenAt < 0 {
+	if l.seenAt < 0 {
 		return vanished
 	}
 	return either
@@ -326,9 +363,11 @@ func (j *judge) wiped(k int) bool {
 }
 
 // keepsConcurrent says whether a policy promises to keep concurrent writes, so
-// that dropping one of them is a loss.
+// that dropping one of them is a loss. Where one leader orders all writes (home,
+// certify), two that nobody has read are concurrent in causal order and yet one
+// replaced the other in the only order that there is.
 func keepsConcurrent(policy string) bool {
-	return hasPrefix(policy, "siblings", "crdt", "merge", "certify", "home")
+	return hasPrefix(policy, "siblings", "crdt", "merge")
 }
 
 // notByCausality are policies whose order is not meant to extend causality.

@@ -26,9 +26,15 @@ func newLines(ix *index) *lines {
 	ls := &lines{ix: ix, of: make([]int32, h.Len()), need: make([]int32, h.Len())}
 	restarts := restartIndexes(h)
 	ids := map[[2]int]int32{}
-	var returns [][]int // by line: the operations
+	var returns [][]int            // by line: the operations
+	whole := make([]bool, h.Len()) // it began and ended between two restarts
 	for k := range h.Len() {
 		epoch := sort.SearchInts(restarts[ix.nodeName(k)], h.Index(k))
+		last := len(restarts[ix.nodeName(k)])
+		if h.Return(k) > 0 {
+			last = sort.SearchInts(restarts[ix.nodeName(k)], h.Return(k))
+		}
+		whole[k] = last == epoch
 		id := [2]int{ix.node(k), epoch}
 		l, known := ids[id]
 		if !known {
@@ -37,7 +43,7 @@ func newLines(ix *index) *lines {
 			ls.line, returns = append(ls.line, line{rows: []int32{0}}), append(returns, nil)
 		}
 		ls.of[k] = l
-		if h.Outcome(k) == history.OK && !ix.final(k) && sort.SearchInts(restarts[ix.nodeName(k)], h.Return(k)) == epoch {
+		if h.Outcome(k) == history.OK && !ix.final(k) && whole[k] {
 			returns[l] = append(returns[l], k)
 		}
 	}
@@ -49,6 +55,9 @@ func newLines(ix *index) *lines {
 		}
 	}
 	for k := range h.Len() {
+		if !whole[k] {
+			continue // who knows on which side of the restart it took effect
+		}
 		ops := returns[ls.of[k]]
 		ls.need[k] = int32(sort.Search(len(ops), func(i int) bool { return h.Return(ops[i]) >= h.Index(k) }))
 	}

@@ -74,15 +74,36 @@ func readModifyWrites(p plain) []rmw {
 			}
 			continue
 		}
-		for s := from; s < to; s++ {
-			if h.StepF(s) != history.Write {
-				continue
-			}
-			for t := s - 1; t >= from; t-- {
-				if h.StepF(t) == history.Read && h.StepKey(t) == h.StepKey(s) {
-					found = append(found, rmw{k, k, int32(t), int32(s)})
-					break
-				}
+		found = append(found, updatesIn(h, k)...)
+	}
+	return found
+}
+
+// updatesIn are those of one operation: of each key that it read before it wrote
+// it the last write, which alone stays, made from the last read before the first.
+func updatesIn(h *history.History, k int) []rmw {
+	from, to := h.Steps(k)
+	if to-from == 1 {
+		return nil
+	}
+	var found []rmw
+	read, wrote := map[int]int32{}, map[int]int{} // key → its last read; its place in found, or -1 if written unread
+	for s := from; s < to; s++ {
+		key := h.StepKey(s)
+		i, again := wrote[key]
+		switch f := h.StepF(s); {
+		case f == history.Read && !again:
+			read[key] = int32(s)
+		case f == history.Delete && !again:
+			wrote[key] = -1
+		case f != history.Write:
+		case again && i >= 0:
+			found[i].write = int32(s)
+		case !again:
+			wrote[key] = -1
+			if r, ok := read[key]; ok {
+				wrote[key] = len(found)
+				found = append(found, rmw{k, k, r, int32(s)})
 			}
 		}
 	}

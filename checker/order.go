@@ -22,23 +22,24 @@ import (
 // nothing follows it in its session. Branches that are one after the other share
 // a slot of their own.
 type order struct {
-	ix     *index
-	plus   bool // co+: sessions are ordered across nodes
-	trunks int  // slots below this one are sessions; those above hold branches
-	slots  []slot
-	slot   []int32 // of each event; -1: not in the order
-	pos    []int32 // of each event in its slot
-	row    []int32 // of each event; -1: not placed yet
-	rows   rows
-	base   map[int32]branch // of each branch: where it leaves its session
-	carry  map[int32]int32  // event → event of the same session that a token brought along
-	lines  *lines           // node order, where it is declared
-	cycles [][]hop          // what kept events from being placed; the reading that closes it was then left out
-	forced map[int32]bool
-	turns  turns
-	keys   keyWrites
-	reads  keyReads
-	flaw   string // why the order could not be built
+	ix      *index
+	plus    bool // co+: sessions are ordered across nodes
+	trunks  int  // slots below this one are sessions; those above hold branches
+	slots   []slot
+	slot    []int32 // of each event; -1: not in the order
+	pos     []int32 // of each event in its slot
+	row     []int32 // of each event; -1: not placed yet
+	rows    rows
+	base    map[int32]branch // of each branch: where it leaves its session
+	carry   map[int32]int32  // event → event of the same session that a token brought along
+	lines   *lines           // node order, where it is declared
+	cycles  [][]hop          // what kept events from being placed; the reading that closes it was then left out
+	forced  map[int32]bool
+	turns   turns
+	keys    keyWrites
+	reads   keyReads
+	deletes keyDeletes
+	flaw    string // why the order could not be built
 
 	judgeLock sync.Mutex
 	judged    *judged // what is wrong with the reads, once it was asked for
@@ -122,6 +123,7 @@ func newOrder(ix *index, plus bool) *order {
 	if o.flaw == "" {
 		o.keys = o.writesByKey()
 		o.reads = o.readsByKey()
+		o.deletes = o.deletesByKey()
 	}
 	return o
 }

@@ -6,16 +6,18 @@ import "github.com/mlcheck/mlcheck/history"
 // once, and is cleared by what was touched.
 type sessionWalk struct {
 	*order
-	row     int32   // what was known before the event at hand
-	write   []int32 // key → the session's last write of it, a step + 1
-	read    []int32 // key → its last read that returned a write, a step + 1
-	touched []int32
-	sets    map[int32]*setWalk
-	sights  map[int32]*sights
-	marks   *nodeMarks        // nil: only cc is asked for
-	lists   map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
-	cells   []cell
-	found   judged
+	row      int32           // what was known before the event at hand
+	write    []int32         // key → the session's last write of it, a step + 1
+	read     []int32         // key → its last read that returned a write, a step + 1
+	asked    map[int32]int32 // key → its last read, a step; kept where transactions read as a whole
+	touched  []int32
+	sets     map[int32]*setWalk
+	sessions int32 // how many were begun
+	sights   map[int32]*sights
+	marks    *nodeMarks        // nil: only cc is asked for
+	lists    map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
+	cells    []cell
+	found    judged
 }
 
 // reading is one read of a register: its step, its event, and the write that it
@@ -24,7 +26,7 @@ type reading struct{ key, event, step, src, from int32 }
 
 func newSessionWalk(o *order, guarantees bool) *sessionWalk {
 	n := len(o.ix.h.Keys())
-	w := &sessionWalk{order: o, write: make([]int32, n), read: make([]int32, n), lists: map[int32][]int32{}}
+	w := &sessionWalk{order: o, write: make([]int32, n), read: make([]int32, n), lists: map[int32][]int32{}, asked: map[int32]int32{}, sets: map[int32]*setWalk{}}
 	if guarantees {
 		w.marks = newNodeMarks(o)
 	}
@@ -67,7 +69,8 @@ func (w *sessionWalk) begin() {
 		w.write[key], w.read[key] = 0, 0
 	}
 	w.touched, w.row, w.found = w.touched[:0], 0, judged{}
-	w.sets, w.sights = map[int32]*setWalk{}, map[int32]*sights{}
+	w.sights = map[int32]*sights{}
+	w.sessions++
 	if w.marks != nil {
 		w.marks.begin()
 	}
@@ -80,11 +83,17 @@ func (w *sessionWalk) touch(key int32) {
 }
 
 func (w *sessionWalk) set(key, e, s int32) {
-	if w.ix.h.StepF(int(s)) == history.Read {
-		w.badSetRead(key, e, s, &w.found.causes)
+	sk, sw := w.ix.sets[key], w.setWalkOf(key)
+	if w.ix.h.StepF(int(s)) != history.Read {
+		if w.marks != nil {
+			w.setStep(sw, sk, e, s)
+		}
+		return
 	}
+	sw.mark(sk, asList(w.ix.h.StepValue(int(s))))
+	w.badSetRead(sw, key, e, s)
 	if w.marks != nil {
-		w.setStep(key, e, s)
+		w.readSet(sw, sk, e, s)
 	}
 }
 
@@ -120,6 +129,9 @@ func (w *sessionWalk) register(key, e, s int32) {
 		if r.from != e && own != e {
 			w.writeOrder(r, wrong)
 		}
+	}
+	if w.ix.atomic() {
+		w.asked[key] = s
 	}
 	if r.src >= 0 {
 		w.touch(key)
@@ -199,7 +211,7 @@ func (w *sessionWalk) afterTurn(v int32, r reading) bool {
 func (w *sessionWalk) sessionGuarantees(r reading, own int32, wrong bool) {
 	if own >= 0 {
 		than := int32(-1)
-		if wrong && w.older(r, own) {
+		if inside := own == r.event && r.from == own; wrong && (inside || w.older(r, own)) {
 			than = own
 		}
 		w.found.own.note(r, than, -1, w.suspicious(r, own))
@@ -226,24 +238,6 @@ func (w *sessionWalk) older(r reading, than int32) bool {
 		return !w.deleteSince(r, than)
 	}
 	return r.src == srcInitial
-}
-
-// deleteSince says whether any delete may be what a read of nothing returned, and
-// is not from before write w.
-func (w *sessionWalk) deleteSince(r reading, than int32) bool {
-	ds := w.ix.deletes[r.key]
-	for i := len(ds) - 1; i >= 0; i-- {
-		d := w.ix.eventOf(ds[i])
-		switch {
-		case d == r.event && than != r.event && ds[i] < r.step:
-			return true // the same operation removed it before it read
-		case d == r.event && than != r.event, w.before(r.event, d):
-			// it came after the read
-		case d == than || !w.before(d, than):
-			return true
-		}
-	}
-	return false
 }
 
 // suspicious says whether what a read returned was acknowledged before write w
@@ -279,7 +273,7 @@ func (w *sessionWalk) newerSight(r reading) (sight, bool) {
 		}
 	}
 	for _, v := range sg.list {
-		if v.write != r.event && w.older(r, v.write) {
+		if w.older(r, v.write) {
 			return v, true
 		}
 	}

@@ -66,10 +66,11 @@ func (ix *index) did(s int32) bool {
 }
 
 // excusesAbsence says whether a remove may explain that an element whose add
-// took effect is not shown: a remove that is not itself before that add.
-func (o *order) excusesAbsence(removes []int32, add int32) bool {
+// took effect is not shown by a read, or at the end (-1): a remove that is not
+// itself before that add, nor after that read.
+func (o *order) excusesAbsence(removes []int32, add, read int32) bool {
 	for _, r := range o.ix.mayHaveHappened(removes) {
-		if re := o.ix.eventOf(r); !o.before(re, add) {
+		if re := o.ix.eventOf(r); !o.before(re, add) && (read < 0 || !o.before(read, re)) {
 			return true
 		}
 	}

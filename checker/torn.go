@@ -28,16 +28,21 @@ func (w *sessionWalk) ownRead(r reading, own int32) (badRead, bool) {
 // may: a value of one that was aborted, one that its own transaction replaced,
 // or another value than an earlier read of the same key in the same transaction.
 func (w *sessionWalk) torn(r reading) (badRead, bool) {
-	from, _ := w.ix.steps(r.event)
-	if last := w.read[r.key] - 1; last >= int32(from) && w.ix.src[last] != r.src {
+	if last, ok := w.asked[r.key]; ok && w.ix.eventOf(last) == r.event && w.ix.src[last] != r.src {
 		return badRead{r.step, r.from, -1, "NonRepeatableRead"}, true
 	}
+	return w.ix.unfinished(r)
+}
+
+// unfinished finds a read of what another transaction never made visible: it was
+// aborted, or replaced that value itself.
+func (ix *index) unfinished(r reading) (badRead, bool) {
 	switch {
 	case r.src < 0:
 		return badRead{}, false
-	case w.ix.h.Outcome(w.ix.op(r.from)) == history.Fail:
+	case ix.h.Outcome(ix.op(r.from)) == history.Fail:
 		return badRead{r.step, r.from, -1, "AbortedRead"}, true
-	case w.ix.writeOf(r.from, r.key) != r.src:
+	case ix.writeOf(r.from, r.key) != r.src:
 		return badRead{r.step, r.from, -1, "IntermediateRead"}, true
 	}
 	return badRead{}, false

@@ -88,7 +88,7 @@ func (o *order) walkSessions(ctx context.Context) (*judged, error) {
 }
 
 // judgeFinals looks at the final reads. They are in no order with anything, so
-// that all they can show is what nobody wrote.
+// that all they can show is what nobody wrote, or what no transaction left.
 func (o *order) judgeFinals(c *causal) {
 	h := o.ix.h
 	for k := range h.Len() {
@@ -98,10 +98,13 @@ func (o *order) judgeFinals(c *causal) {
 		from, to := h.Steps(k)
 		for s := int32(from); s < int32(to); s++ {
 			switch key := int32(h.StepKey(int(s))); {
-			case o.ix.kind[key] == set:
-				o.badSetRead(key, o.ix.eventOf(s), s, c)
-			case o.ix.src[s] == srcThinAir:
+			case o.ix.src[s] == srcThinAir, o.ix.kind[key] == set && o.ix.strayElement(key, s):
 				c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
+			case o.ix.src[s] >= 0 && o.ix.atomic():
+				r := reading{key, o.ix.eventOf(s), s, o.ix.src[s], o.ix.eventOf(o.ix.src[s])}
+				if b, bad := o.ix.unfinished(r); bad {
+					c.bad = append(c.bad, b)
+				}
 			}
 		}
 	}
