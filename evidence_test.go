@@ -38,7 +38,7 @@ func TestEveryFindingStandsAlone(t *testing.T) {
 	most := map[string]int{} // operations of a finding, by property
 	for _, workload := range []string{"register", "rmw", "set", "causal"} {
 		for _, policy := range []string{"lww-wall", "lww-hlc"} {
-			for seed := range seeds(t) / 4 {
+			for seed := range max(2, seeds(t)/4) {
 				h := historyOf(t, Test{
 					Workload: workload, Options: map[string]string{"policy": policy, "delivery": "fifo"},
 					Nemesis: []string{"partition", "clock"}, Time: 8 * time.Second, Leaders: 3, Moves: moving(workload), Seed: seed,

@@ -89,8 +89,8 @@ func TestFindingsOfAnyHistoryStandAlone(t *testing.T) {
 		}
 		for _, name := range sortedNames(res.Properties) {
 			for _, f := range res.Properties[name].Findings {
-				if f.Confirmed && f.File == "" && name == "no-thin-air" && res.Properties[name].Violations > maxFindings {
-					continue // so many in a few operations that the checker does not name this one
+				if f.Confirmed && f.File == "" && (name == "linearizable" || res.Properties[name].Violations > maxFindings) {
+					continue // what only a search can judge, or so many at once that the checker does not name this one
 				}
 				again := Check(context.Background(), Witness(h, name, f), Options{})
 				if !f.Confirmed || f.File == "" || !slices.ContainsFunc(again.Properties[name].Findings, func(g Finding) bool { return g.Label == f.Label && meet(g.Ops, f.Ops) }) {
