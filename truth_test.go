@@ -63,6 +63,7 @@ var truths = []truth{
 	{"acknowledged-before-visible", opts("policy", "lww-hlc"), "all-to-all", "register", "read-your-writes", []string{"monotonic-reads", "monotonic-writes"}},
 	{"home-serves-on", opts("policy", "home"), "all-to-all", "rmw", "no-lost-updates", slices.Concat(reads, states, []string{"linearizable"})},
 	{"leaders-disagree-on-home", opts("policy", "home"), "all-to-all", "rmw", "no-lost-updates", slices.Concat(reads, states, []string{"linearizable"})},
+	{"home-reads-locally", opts("policy", "home"), "all-to-all", "register", "linearizable", reads},
 	{"certify-nothing", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable"}},
 	{"certify-before-reading", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable"}},
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/mlcheck/mlcheck/history"
 )
 
-// closed adds to some operations the writes of everything that they read, and of
-// what those read, and so on.
+// closed adds to some operations the writes of everything that they read, and
+// what a causal token says that they follow, and so on.
 func (pr *prover) closed(ops []int) []int {
 	in := map[int]bool{}
 	var all []int
@@ -26,9 +26,27 @@ func (pr *prover) closed(ops []int) []int {
 		for s := from; s < to; s++ {
 			pr.eachWriter(s, func(w int32) { add(pr.ix.opOfStep(w)) })
 		}
+		if k := handedOver(pr.ix.h, all[i]); k >= 0 {
+			add(k)
+		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// handedOver is the operation whose causal token operation k brought along: the
+// last acknowledged one of its session; or -1. Without it an earlier one would
+// take its place, and more would be in order than was.
+func handedOver(h *history.History, k int) int {
+	if !h.HasMeta() || h.Meta(k).Token == "" {
+		return -1
+	}
+	for j := k - 1; j >= 0; j-- {
+		if h.Session(j) == h.Session(k) && h.Outcome(j) == history.OK && !h.Final(j) {
+			return j
+		}
+	}
+	return -1
 }
 
 // eachWriter calls f with every step that may have written something which step s read.
@@ -45,9 +63,11 @@ func (pr *prover) eachWriter(s int, f func(w int32)) {
 		if w, ok := pr.ix.values.get(key, v); ok {
 			f(w)
 		}
-		if sk := pr.ix.sets[key]; sk != nil && pr.ix.values.twice(key, v) {
-			for _, a := range sk.elems[sk.at[v]].adds {
-				f(a)
+		if pr.ix.values.twice(key, v) { // seldom: look through them all
+			for t := range stepCount(h) {
+				if n, ok := writtenValue(h, t); ok && n == v && int32(h.StepKey(t)) == key {
+					f(int32(t))
+				}
 			}
 		}
 	}

@@ -119,6 +119,7 @@ func TestAnOverlookedExcuseIsFoundOut(t *testing.T) {
 		{"a later write that may have happened", "no-stale-wins", "stale win", "s1@n1 w x 1\ns2@n2 r x 1\ns2@n2 w x 2\ns2@n2 w x 3 info\n" + finals("x", "1"), []int{1, 5, 13}},
 		{"a leader that has it", "durability", "lost", "s1@n1 w x 1\nend quiet\nfinal n1 r x 1\nfinal n2 r x -\nfinal n3 r x -\n", []int{1, 9}},
 		{"a leader that had shown it and chose the older one", "durability", "lost", "s1@n1 w x 1\ns1@n1 w x 2\ns2@n2 r x 2\nfault 1 kill effective n1\n" + finals("x", "1"), []int{1, 3, 16}},
+		{"a token that brought something else", "read-your-writes", "own write not read", "s1@n1 w x 1\ns1@n2 w y 2\ns1@n3 w x 3 token=t\ns1@n3 r x 1\n", []int{1, 5, 7}},
 		{"a decrement that may have happened", "durability", "below its interval", "s1@n1 inc c 2\ns2@n2 inc c 3\ns2@n2 inc c -2 info\n" + finals("c", "3"), []int{11}},
 		{"an increment that may have happened", "no-duplicates", "above its interval", "s1@n1 inc c 2\ns1@n1 inc c 2 info\n" + finals("c", "4"), []int{9}},
 		{"an update that was built upon", "no-lost-updates", "across leaders", "s1@n1 w x 1\ns1@n1 r x 1, w x 2\ns2@n2 r x 1, w x 3\ns3@n3 r x 2, w x 4\nend quiet\nfinal n1 r x 4\nfinal n2 r x 3\nfinal n3 r x 3\n", []int{1, 3, 5, 13}},
@@ -246,5 +247,21 @@ func TestAWitnessThatIsTooLargeIsSaidToBe(t *testing.T) {
 	}
 	if f := d.Findings[0]; f.Confirmed || f.Unconfirmed != tooLarge {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestTotalsOfAccountsAreConfirmed(t *testing.T) {
+	hd := history.Header{Values: history.ValuesBalances, Granularity: "transaction", Claims: claims("conserved").Claims}
+	const wrong = "s2@n2 r a 4, r b 7\ns2@n2 r a 5, r b 5\ns1@n1 inc a -1, inc b 1\ns2@n2 r a 4, r b 6\n"
+	h := parse(t, hd, wrong)
+	if r := check(t, "conserved", h); r.Violations != 1 {
+		t.Fatalf("%d violations", r.Violations)
+	}
+	allStandAlone(t, h, "conserved")
+	lying(t, "conserved", func(*history.History) Finding {
+		return Finding{ID: "0123456789ab", Label: "another total", Ops: []int{3, 7}}
+	})
+	if res := Check(context.Background(), parse(t, hd, strings.TrimPrefix(wrong, "s2@n2 r a 4, r b 7\n")+"s1@n1 inc a -1, inc b 1\n"), Options{}); res.Exit != ExitInternal {
+		t.Errorf("a total that is right was confirmed to be wrong: exit %d, %s", res.Exit, res.Why)
 	}
 }

@@ -14,20 +14,24 @@ import (
 // there cannot hide one.
 
 // subjectKeys are the keys that a finding is about: those of its last operation,
-// which is the read, or a final read, that shows what is wrong.
+// which is the read, or a final read, that shows what is wrong. What is not
+// linearizable may be so by all of its operations.
 func (ix *index) subjectKeys(f *Finding) []int32 {
-	if len(f.Ops) == 0 {
-		return nil
-	}
-	k, ok := ix.h.Pos(f.Ops[len(f.Ops)-1])
-	if !ok {
-		return nil
+	ops := f.Ops
+	if len(ops) > 0 && !slices.ContainsFunc(f.Edges, func(e Edge) bool { return e.Kind == "rt" }) {
+		ops = ops[len(ops)-1:]
 	}
 	var keys []int32
-	from, to := ix.h.Steps(k)
-	for s := from; s < to; s++ {
-		if key := int32(ix.h.StepKey(s)); !slices.Contains(keys, key) {
-			keys = append(keys, key)
+	for _, i := range ops {
+		k, ok := ix.h.Pos(i)
+		if !ok {
+			continue
+		}
+		from, to := ix.h.Steps(k)
+		for s := from; s < to; s++ {
+			if key := int32(ix.h.StepKey(s)); !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
 		}
 	}
 	return keys
@@ -83,7 +87,21 @@ func (pr *prover) excuses(f *Finding) []int {
 			}
 		}
 	}
+	if pr.property.Name == "linearizable" {
+		found = append(found, pr.overlap()...)
+	}
 	return pr.sameNodes(append(found, pr.anyWrite(f)...))
+}
+
+// overlap are two operations that were open at a time: a record needs them to show
+// real time at all, where no operation took any.
+func (pr *prover) overlap() []int {
+	for k := 1; k < pr.ix.h.Len(); k++ {
+		if over := pr.ix.h.Return(k - 1); over == 0 || over > pr.ix.h.Index(k) {
+			return []int{k - 1, k}
+		}
+	}
+	return nil
 }
 
 // excuse says whether step s of operation k, on a key that the finding is about,
@@ -91,6 +109,9 @@ func (pr *prover) excuses(f *Finding) []int {
 func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 	h := pr.ix.h
 	failed := h.Outcome(k) == history.Fail
+	if f.Label == "no order" && h.StepF(s).IsWrite() && !failed {
+		return true // what the state was made of
+	}
 	switch h.StepF(s) {
 	case history.Read:
 		if h.Final(k) && h.Outcome(k) == history.OK {

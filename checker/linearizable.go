@@ -163,36 +163,46 @@ func (kz *keyZones) report(r *Result) {
 // chances counts pairs of operations on one key that overlap in time, one of
 // them a write: there two orders are possible. O(n log n).
 func (as *accesses) chances() int {
-	h := as.ix.h
 	n := 0
 	for key := range int32(len(as.n)) {
-		var ends, writeEnds []int
-		for _, a := range as.of(key) {
-			if end := h.Return(int(a.op)); end > 0 {
-				ends = append(ends, end)
-				if a.write >= 0 {
-					writeEnds = append(writeEnds, end)
-				}
+		n += as.overlaps(as.of(key))
+	}
+	return n
+}
+
+// overlaps counts the pairs among the accesses of one key: at each start, those
+// that had begun and were not over, without those of the same operation.
+func (as *accesses) overlaps(acc []access) int {
+	h := as.ix.h
+	var ends, writeEnds []int
+	for _, a := range acc {
+		if end := h.Return(int(a.op)); end > 0 {
+			ends = append(ends, end)
+			if a.write >= 0 {
+				writeEnds = append(writeEnds, end)
 			}
 		}
-		slices.Sort(ends)
-		slices.Sort(writeEnds)
-		begun, writes, over, writesOver := 0, 0, 0, 0
-		for _, a := range as.of(key) {
-			at := h.Index(int(a.op))
-			for over < len(ends) && ends[over] < at {
-				over++
-			}
-			for writesOver < len(writeEnds) && writeEnds[writesOver] < at {
-				writesOver++
-			}
-			if a.write >= 0 {
-				n += begun - over
-				writes++
-			} else {
-				n += writes - writesOver
-			}
-			begun++
+	}
+	slices.Sort(ends)
+	slices.Sort(writeEnds)
+	n, begun, writes, over, writesOver, own, ownWrites := 0, 0, 0, 0, 0, 0, 0
+	for i, a := range acc {
+		if i > 0 && acc[i-1].op != a.op {
+			own, ownWrites = 0, 0
+		}
+		at := h.Index(int(a.op))
+		for over < len(ends) && ends[over] < at {
+			over++
+		}
+		for writesOver < len(writeEnds) && writeEnds[writesOver] < at {
+			writesOver++
+		}
+		begun, own = begun+1, own+1
+		if a.write >= 0 {
+			writes, ownWrites = writes+1, ownWrites+1
+			n += begun - over - own
+		} else {
+			n += writes - writesOver - ownWrites
 		}
 	}
 	return n

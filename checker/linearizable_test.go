@@ -322,10 +322,11 @@ func TestALinearizableHistoryBreaksNothingWeaker(t *testing.T) {
 }
 
 func TestChancesAreOverlapsWithAWrite(t *testing.T) {
-	h := parse(t, history.Header{}, "( s1@n1 w x 1\n( s2@n1 r x 1\n( s3@n1 r x 1\n( s4@n1 w y 2\n( s5@n1 w x 3 info\n) s2\n) s1\n) s3\n) s4\ns1@n1 r x 1\n) s5\ns1@n1 r x 3\n")
-	// 1 with 2, 3 and 5; 2 and 3 with 5; the read of x=1 that follows with 5.
-	if got := newIndex(h).accesses().chances(); got != 6 {
-		t.Errorf("%d chances, want 6", got)
+	h := parse(t, history.Header{}, "( s1@n1 w x 1\n( s2@n1 r x 1\n( s3@n1 r x 1\n( s4@n1 w y 2\n( s5@n1 w x 3 info\n) s2\n) s1\n) s3\n) s4\ns1@n1 r x 1\n) s5\ns1@n1 r x 3\ns2@n2 w x 4\n( s1@n1 w z 5, r z -\ns2@n2 r z -\n) s1\n")
+	// 1 with 2, 3 and 5; 2 and 3 with 5; the read of x=1 that follows with 5; what is
+	// read of z with what the other one wrote there.
+	if got := newIndex(h).accesses().chances(); got != 7 {
+		t.Errorf("%d chances, want 7", got)
 	}
 }
 

@@ -90,8 +90,8 @@ func (w *witness) drop(ps []int, needed func(p int) bool) bool {
 	return true
 }
 
-// withReaders adds, again and again, the operations that read what is to go, so
-// that what is left stays closed under reads-from.
+// withReaders adds, again and again, the operations that read what is to go, or
+// follow it by a token, so that what is left stays closed.
 func (w *witness) withReaders(ps []int) map[int]bool {
 	gone, written := map[int]bool{}, map[keyed]bool{}
 	leave := func(p int) {
@@ -109,7 +109,7 @@ func (w *witness) withReaders(ps []int) map[int]bool {
 	for before := -1; before < len(gone); {
 		before = len(gone)
 		for _, p := range w.keep {
-			if !gone[p] && w.readsAny(p, written) {
+			if !gone[p] && (w.readsAny(p, written) || gone[handedOver(w.h, p)]) {
 				leave(p)
 			}
 		}

@@ -35,20 +35,24 @@ func (pr *prover) newWitness(f *Finding, ops, excuses []int) *witness {
 
 // asked is what the naive checker finds in all of the history that the finding
 // may mean: with its label, and wrong at one of its operations, the last one first.
-func (w *witness) asked(ops []int) []witness {
+// It may also be that the checker gave up.
+func (w *witness) asked(ops []int) (meant []witness, gaveUp bool) {
 	vs := w.confirmer.Find(w.h)
-	var meant []witness
+	gaveUp = slices.ContainsFunc(vs, func(v naive.Violation) bool { return v.Label == naive.Undecided })
 	for _, i := range slices.Backward(ops) {
 		for _, v := range vs {
-			if v.Label == w.label && slices.Contains(v.Ops, i) {
+			if w.means(v) && slices.Contains(v.Ops, i) {
 				one := *w
 				one.at, one.lost = i, v.Lost
 				meant = append(meant, one)
 			}
 		}
 	}
-	return meant
+	return meant, gaveUp
 }
+
+// means says whether a violation has the finding's label, or none of its own.
+func (w *witness) means(v naive.Violation) bool { return v.Label == w.label || v.Label == "" }
 
 // still says whether a part of the history shows the same: by the naive checker,
 // and by the fast one, which will be asked when somebody checks the file.
@@ -60,26 +64,33 @@ func (w *witness) still(keep []int) bool {
 	if !slices.ContainsFunc(w.confirmer.Find(part), same) {
 		return false
 	}
-	_, ok := w.found(part)
-	return ok
+	_, ok, all := w.found(part)
+	return ok || !all // of more than ten findings it names ten: a smaller part will tell
 }
 
-// found is what the fast checker says of a part of the history.
-func (w *witness) found(part *history.History) (Finding, bool) {
+// found is what the fast checker says of a part of the history, and whether it
+// names everything that it found there.
+func (w *witness) found(part *history.History) (f Finding, ok, all bool) {
 	if w.property.Applies != nil && w.property.Applies(part) != "" {
-		return Finding{}, false
+		return Finding{}, false, true
 	}
-	r := w.property.Check(w.ctx, part)
+	var r Result
+	if guard(func() { r = w.property.Check(w.ctx, part) }) != nil {
+		return Finding{}, false, true // the same as in decide: a check that fails says nothing
+	}
 	for _, f := range r.Findings {
 		if f.Label == w.label && (w.at == 0 || slices.Contains(f.Ops, w.at)) {
-			return f, true
+			return f, true, true
 		}
 	}
-	return Finding{}, false
+	return Finding{}, false, len(r.Findings) < maxFindings
 }
 
 // again is the finding as it shows in what is left.
-func (w *witness) again() (Finding, bool) { return w.found(w.h.Only(w.keep)) }
+func (w *witness) again() (Finding, bool) {
+	f, ok, _ := w.found(w.h.Only(w.keep))
+	return f, ok
+}
 
 func (w *witness) indexes() []int {
 	var is []int

@@ -16,7 +16,7 @@ const Largest = 2000
 
 // Violation is one way in which a history breaks a property.
 type Violation struct {
-	Label string
+	Label string // "": whatever the label
 	Ops   []int  // Op.Index: the operation that is wrong, or each of those that are wrong together
 	Lost  string // the key of a register whose write is lost; else ""
 }
@@ -44,6 +44,7 @@ var confirmers = map[string]Confirmer{
 	"no-duplicates":       {Linear: true, find: noDuplicates},
 	"no-thin-air":         {Linear: true, find: noThinAir},
 	"conserved":           {Linear: true, find: conserved},
+	"linearizable":        {find: linearizable},
 }
 
 // For is the confirmer of a property; false: there is none.
