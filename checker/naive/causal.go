@@ -65,7 +65,7 @@ func (m *model) cycles(r, without matrix, label string) []Violation {
 func (m *model) readsItsFuture(e int, label string) bool {
 	return label == "CyclicCO" && slices.ContainsFunc(m.events[e].steps, func(s int) bool {
 		from := m.steps[s].from
-		return from.what == aValue && from.steps[0] > s && m.steps[from.steps[0]].event == e
+		return slices.ContainsFunc(from.steps, func(w int) bool { return w > s && m.steps[w].event == e })
 	})
 }
 
@@ -104,7 +104,7 @@ func (m *model) badRead(s int) []string {
 	case st.from.what == thinAir:
 		return []string{"ThinAirRead"}
 	case m.final(st.op):
-		return m.unfinished(s) // it is in no order, and yet no transaction leaves that
+		return m.torn(s) // in no order with anything, and yet no transaction left it so
 	}
 	if own := m.ownWrite(s); own >= 0 {
 		return m.notItsOwn(s, own)
@@ -170,24 +170,18 @@ func (m *model) torn(s int) []string {
 		return nil
 	}
 	var labels []string
+	before := source{}
 	for _, r := range m.events[st.event].steps {
-		rs := m.steps[r]
-		if r < s && rs.F == history.Read && rs.Key == st.Key && rs.from.what == aValue &&
-			(st.from.what != aValue || st.from.steps[0] != rs.from.steps[0]) {
-			labels = append(labels, "NonRepeatableRead")
+		if rs := m.steps[r]; r < s && rs.F == history.Read && rs.Key == st.Key && slices.Contains([]what{aValue, theInitial, noValue}, rs.from.what) {
+			before = rs.from // the last one counts
 		}
 	}
-	return append(labels, m.unfinished(s)...)
-}
-
-// unfinished is what no transaction leaves behind: a value of one that was
-// aborted, or one that it replaced itself.
-func (m *model) unfinished(s int) []string {
-	st := m.steps[s]
-	if !m.transactions() || st.from.what != aValue || m.steps[st.from.steps[0]].event == st.event {
-		return nil
+	if before.what != nothingToTrace && (before.what != st.from.what || before.what == aValue && before.steps[0] != st.from.steps[0]) {
+		labels = append(labels, "NonRepeatableRead")
 	}
-	var labels []string
+	if st.from.what != aValue {
+		return labels
+	}
 	w := st.from.steps[0]
 	if m.outcome(m.steps[w].event) == history.Fail {
 		labels = append(labels, "AbortedRead")
@@ -224,7 +218,7 @@ func (m *model) badSetRead(s int) []string {
 	st := m.steps[s]
 	shown := elementsShown(st.Value)
 	for _, v := range shown {
-		if !slices.ContainsFunc(m.onElement(st.Key, history.Add, v), m.did) {
+		if len(m.onElement(st.Key, history.Add, v)) == 0 {
 			return []string{"ThinAirRead"}
 		}
 	}
@@ -238,7 +232,7 @@ func (m *model) badSetRead(s int) []string {
 		adds, removes := m.onElement(st.Key, history.Add, v), m.onElement(st.Key, history.Remove, v)
 		there := slices.Contains(shown, v)
 		switch {
-		case f == history.Remove && there && !m.excused(adds, e):
+		case f == history.Remove && there && slices.ContainsFunc(adds, m.did) && !m.excused(adds, e):
 			labels = append(labels, "WriteCORead")
 		case f == history.Add && !there && !m.removeExplains(adds, removes, st.event):
 			labels = append(labels, "WriteCOInitRead")

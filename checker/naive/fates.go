@@ -226,18 +226,20 @@ func (m *model) againstNothing(key string, w int) (at, int) {
 }
 
 // whyLost follows PROPERTIES section 2: stamps decide where both writes have one;
-// else a leader that held the write and did not restart chose the older one.
+// else a leader that held the write and did not restart since chose the older one.
 func (m *model) whyLost(key string, w, there int) string {
 	op := m.ops[m.events[w].op]
-	holders, elsewhere := []string{m.node(m.events[w].op)}, false
+	origin, elsewhere := m.node(m.events[w].op), false
+	holders := map[string]int{origin: op.Return} // since when it surely held it
 	for _, st := range m.steps {
-		if st.from.what != aValue || st.Key != key || m.steps[st.from.steps[0]].event != w {
+		if st.Key != key || !slices.ContainsFunc(st.from.steps, func(t int) bool { return m.steps[t].event == w }) {
 			continue
 		}
-		holders = append(holders, m.node(st.op))
-		elsewhere = elsewhere || m.node(st.op) != holders[0]
+		n := m.node(st.op)
+		holders[n] = max(holders[n], m.ops[st.op].Index)
+		elsewhere = elsewhere || n != origin
 	}
-	if !elsewhere && m.faulted(holders[0], op.Index, func(kind string) bool { return kind == "wipe" }) {
+	if !elsewhere && m.faulted(origin, op.Index, func(kind string) bool { return kind == "wipe" }) {
 		return "lost with its disk"
 	}
 	if there < 0 {
@@ -249,8 +251,10 @@ func (m *model) whyLost(key string, w, there int) string {
 	case 1:
 		return "lost"
 	}
-	if slices.ContainsFunc(holders, func(n string) bool { return !m.faulted(n, op.Index, restarting) }) {
-		return "stale win"
+	for n, since := range holders {
+		if !m.faulted(n, since, restarting) {
+			return "stale win"
+		}
 	}
 	if !elsewhere {
 		return "lost"

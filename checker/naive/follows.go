@@ -1,6 +1,7 @@
 package naive
 
 import (
+	"math"
 	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -221,6 +222,13 @@ func (f *following) lineOf(k, i int) line {
 func (f *following) byNodeOrder(k int) bool {
 	if !f.h.Header.NodeOrder {
 		return false
+	}
+	end := f.h.Return(k)
+	if end == 0 {
+		end = math.MaxInt
+	}
+	if f.lineOf(k, end) != f.lineOf(k, f.h.Index(k)) {
+		return false // nobody knows on which side of the restart it took effect
 	}
 	over, ok := f.lines[f.lineOf(k, f.h.Index(k))]
 	return ok && over < f.h.Index(k)

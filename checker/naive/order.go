@@ -1,6 +1,7 @@
 package naive
 
 import (
+	"math"
 	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -132,6 +133,13 @@ func (m *model) nodeOrder(k int) []int {
 	}
 	var found []int
 	epoch := m.restarts(m.node(k), m.ops[k].Index)
+	end := m.ops[k].Return
+	if end == 0 {
+		end = math.MaxInt
+	}
+	if m.restarts(m.node(k), end) != epoch {
+		return nil // nobody knows on which side of the restart it took effect
+	}
 	for e := range m.events {
 		j := m.events[e].op
 		last := e+1 == len(m.events) || m.events[e+1].op != j

@@ -20,10 +20,17 @@ func readYourWrites(m *model) []Violation {
 				m.ownElement(w, s, found)
 			}
 		}
-		if m.register(s) && own >= 0 && m.older(s, own) {
+		if m.register(s) && own >= 0 && (m.older(s, own) || m.replacedItself(s)) {
 			found("own write not read")
 		}
 	})
+}
+
+// replacedItself says whether read s returned what its own transaction had
+// written, and written anew since.
+func (m *model) replacedItself(s int) bool {
+	from := m.steps[s].from
+	return from.what == aValue && m.steps[from.steps[0]].event == m.steps[s].event && from.steps[0] < m.ownWrite(s)
 }
 
 // ownElement judges a read of a set by what its session had added or removed.
@@ -31,9 +38,9 @@ func (m *model) ownElement(w, s int, found func(label string)) {
 	key, v, e := m.steps[w].Key, m.steps[w].Value.N, m.steps[w].event
 	there := slices.Contains(elementsShown(m.steps[s].Value), v)
 	switch {
-	case m.steps[w].F == history.Add && !there && !m.excused(m.onElement(key, history.Remove, v), e):
+	case m.steps[w].F == history.Add && !there && !m.excused(m.notAfter(s, m.onElement(key, history.Remove, v)), e):
 		found("own write not read")
-	case m.steps[w].F == history.Remove && there && !m.excused(m.onElement(key, history.Add, v), e):
+	case m.steps[w].F == history.Remove && there && slices.ContainsFunc(m.onElement(key, history.Add, v), m.did) && !m.excused(m.onElement(key, history.Add, v), e):
 		found("own remove not read")
 	}
 }
@@ -53,7 +60,7 @@ func monotonicReads(m *model) []Violation {
 			if !m.register(s) || !m.register(r) || rs.from.what != aValue {
 				continue
 			}
-			if w := m.steps[rs.from.steps[0]].event; w != st.event && m.older(s, w) {
+			if w := m.steps[rs.from.steps[0]].event; m.older(s, w) {
 				found("went back")
 			}
 		}
@@ -70,11 +77,16 @@ func (m *model) vanished(r, s int) bool {
 			continue
 		}
 		add := m.steps[adds[0]].event
-		if m.is(add, m.steps[r].event) && !m.excused(m.onElement(st.Key, history.Remove, v), add) {
+		if m.is(add, m.steps[r].event) && !m.excused(m.notAfter(s, m.onElement(st.Key, history.Remove, v)), add) {
 			return true
 		}
 	}
 	return false
+}
+
+// notAfter drops the steps that are after step s, and so explain nothing it read.
+func (m *model) notAfter(s int, steps []int) []int {
+	return slices.DeleteFunc(slices.Clone(steps), func(t int) bool { return m.is(m.steps[s].event, m.steps[t].event) })
 }
 
 // eachRead judges every answered read of a session, in causal order.
@@ -126,8 +138,8 @@ func (m *model) everyDeleteIsOlder(s, w int) bool {
 		switch {
 		case d == e && w != e && t < s:
 			return false // its own operation removed it before it read
-		case d == e && w != e, m.is(e, d): // it came after the read
-		case d == w, !m.is(d, w):
+		case d == e, m.is(e, d): // it came after the read, or the operation replaced it itself
+		case !m.is(d, w):
 			return false
 		}
 	}
