@@ -1,0 +1,89 @@
+package checker
+
+// What a read asks of an order, beside a write that must be the last of its key.
+const (
+	asksNothing = -1
+	asksInitial = -2 // no write of the key may come before
+)
+
+// asks is the write, an event, that must be the last one of its key before step s
+// of e, or one of the codes above. A read that breaks cc asks nothing, nor does one
+// of nothing in a key that is ever deleted: it has several possible sources.
+func (m *memory) asks(e, s int32) int32 {
+	src := m.ix.src[s]
+	if src < 0 && src != srcInitial || m.mark[s]&bad != 0 {
+		return asksNothing
+	}
+	if m.ix.ownBefore(s, e, int32(m.ix.h.StepKey(int(s)))) >= 0 {
+		return asksNothing
+	}
+	if src == srcInitial {
+		return asksInitial
+	}
+	if g := m.ix.eventOf(src); g != e && m.before(g, e) {
+		return g
+	}
+	return asksNothing
+}
+
+// contradicted says whether what is left of the order cannot come before step s of e.
+func (p *placement) contradicted(e, s int32) outcome {
+	key := int32(p.ix.h.StepKey(int(s)))
+	g := p.asks(e, s)
+	switch g {
+	case asksNothing:
+		return ordered
+	case asksInitial:
+		if w := p.writeLeft(e, key); w >= 0 {
+			p.noteInitial(s, w)
+			return tooEarly
+		}
+		return ordered
+	}
+	if l := p.locks[key]; l.write != 0 && l.write != g+1 && l.write != e+1 {
+		p.noteTwo(rival{l.write - 1, g, s}, rival{g, l.write - 1, l.reader})
+		return circle
+	}
+	from, _ := p.ix.steps(e)
+	for q := int32(from); q < s; q++ {
+		if int32(p.ix.h.StepKey(int(q))) != key {
+			continue
+		}
+		if other := p.asks(e, q); other >= 0 && other != g {
+			p.noteTwo(rival{other, g, s}, rival{g, other, q})
+			return circle
+		}
+	}
+	return ordered
+}
+
+// writeLeft is a write of the key that is not placed, other than e, or -1.
+func (p *placement) writeLeft(e, key int32) int32 {
+	for _, r := range p.keys.of(key) {
+		n := p.left[r.slot]
+		if r.slot == p.slot[e] {
+			n = p.pos[e]
+		}
+		if c := p.keys.upTo(r, n); c > 0 {
+			return p.keys.event[int(r.from)+c-1]
+		}
+	}
+	return -1
+}
+
+func (p *placement) lock(e, s int32) {
+	g := p.asks(e, s)
+	if g < 0 {
+		return
+	}
+	key := p.ix.h.StepKey(int(s))
+	l := &p.locks[key]
+	if l.write == 0 {
+		l.write, l.reader = g+1, s
+		p.locked = append(p.locked, int32(key))
+	}
+	if p.mark[s]&chose != 0 && !l.chose {
+		l.chose = true
+		p.chosen++
+	}
+}
