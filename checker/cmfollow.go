@@ -9,7 +9,8 @@ type followers struct {
 }
 
 // followersOf reads them off the rows: whatever an event knows that the one before
-// it in its slot did not. It takes O(n + m·k) for m events with news and k slots.
+// it in its slot did not. It takes O(n + m·k·d) for m events with news, k slots and
+// d followed events each.
 func (o *order) followersOf() followers {
 	type edge struct{ from, to int32 }
 	var edges []edge

@@ -52,7 +52,7 @@ const (
 	stopped                 // the context ended
 )
 
-// scratch keeps the memory of placements for the next session: nine bytes an event.
+// scratch keeps the memory of placements for the next session: five bytes an event, twelve a key.
 type scratch struct{ pool sync.Pool }
 
 func newScratch(m *memory) *scratch {

@@ -7,20 +7,22 @@ const (
 )
 
 // asks is the write, an event, that must be the last one of its key before step s
-// of e, or one of the codes above. A read that breaks cc asks nothing, nor does one
-// of nothing in a key that is ever deleted: it has several possible sources.
+// of e, or one of the codes above. A read that breaks cc asks nothing; so does one
+// of nothing in a key that is ever deleted, since it has several possible sources;
+// and one whose source is not in its past: its own operation, or what was left out
+// to break a cycle.
 func (m *memory) asks(e, s int32) int32 {
+	if m.mark[s]&bad != 0 {
+		return asksNothing
+	}
 	src := m.ix.src[s]
-	if src < 0 && src != srcInitial || m.mark[s]&bad != 0 {
-		return asksNothing
-	}
-	if m.ix.ownBefore(s, e, int32(m.ix.h.StepKey(int(s)))) >= 0 {
-		return asksNothing
-	}
 	if src == srcInitial {
 		return asksInitial
 	}
-	if g := m.ix.eventOf(src); g != e && m.before(g, e) {
+	if src < 0 {
+		return asksNothing
+	}
+	if g := m.ix.eventOf(src); m.before(g, e) {
 		return g
 	}
 	return asksNothing

@@ -157,6 +157,8 @@ func TestProperties(t *testing.T) {
 		{name: "a delete is a write", property: "cm", want: "violated 1 CyclicHB", text: "s1@n1 w y 1\ns1@n1 d x\ns1@n1 w z 4\ns2@n2 w x 2\ns2@n2 w y 3\ns3@n3 r y 3\ns3@n3 r y 1\ns3@n3 r z 4\ns3@n3 r x 2\n"},
 		{name: "one that nobody contradicts", property: "cm", want: "holds", text: "s1@n1 w y 1\ns1@n1 d x\ns1@n1 w z 4\ns2@n2 w x 2\ns2@n2 w y 3\ns3@n3 r y 3\ns3@n3 r y 1\ns3@n3 r z 4\n"},
 		{name: "final reads follow nothing", property: "cm", want: "unknown", text: "s1@n1 w x 1\ns2@n2 w x 2\n" + atRest + "final n3 r x 1\nfinal n3 r x 2\nfinal n3 r x 1\n"},
+		{name: "a cycle is not judged again", property: "cm", want: "violated 1 CyclicCO", text: "s3@n3 w x 3\ns3@n3 w z 4\ns3@n3 w u 6\ns4@n3 w z 5\ns1@n1 r z 5\ns1@n1 r x 3\ns1@n1 r x 2\ns1@n1 w y 1\ns2@n2 r y 1\ns2@n2 w x 2\ns1@n1 r u 6\ns1@n1 r z 5\n"},
+		{name: "nor is what an operation read of itself", property: "cm", want: "holds", hd: history.Header{Granularity: "transaction"}, text: "s1@n1 w x 1\ns2@n2 w x 2\ns3@n3 r x 2\ns3@n3 r x 1, w x 3, r x 3\n"},
 		{name: "what cc rules out is counted once", property: "cm", want: "violated 1 WriteCORead", text: "s1@n1 w x 1\ns1@n1 w x 2\ns2@n2 r x 2\ns2@n2 r x 1\n"},
 		{name: "both are counted", property: "cm", want: "violated 2 WriteCORead", text: "s1@n1 w y 1\ns1@n1 w y 2\ns2@n2 r y 2\ns2@n2 r y 1\ns1@n1 w x 1\ns2@n2 w x 2\ns2@n2 r x 1\ns2@n2 r x 2\n"},
 		{name: "each session counts once", property: "cm", want: "violated 2 CyclicHB", text: "s1@n1 w x 1\ns2@n2 w x 2\ns3@n1 r x 1\ns3@n1 r x 2\ns3@n1 r x 1\ns3@n1 r x 2\ns4@n2 r x 2\ns4@n2 r x 1\ns4@n2 r x 2\n"},
