@@ -179,22 +179,30 @@ func agreeCMPatterns(t testing.TB, ops []tiny, ix *index, got Result) {
 	}
 }
 
-// evidenceOfEachKind tells of every broken view by rounds, where these suffice, and
-// by the placement that got stuck.
-func evidenceOfEachKind(ix *index) []Finding {
+func memoryOf(ix *index) *memory {
 	o := ix.co()
-	c, err := ix.patterns(context.Background())
+	j, err := o.judge(context.Background())
 	if err != nil {
 		panic(err)
 	}
-	m := newMemory(o, c)
+	m, err := newMemory(context.Background(), o, j.causes.bad)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// evidenceOfEachKind tells of every broken view by rounds, where these suffice, and
+// by the placement that got stuck.
+func evidenceOfEachKind(ix *index) []Finding {
+	m := memoryOf(ix)
 	broken, _, err := m.brokenViews(context.Background())
 	if err != nil {
 		panic(err)
 	}
 	var fs []Finding
 	for _, c := range broken {
-		fs = append(fs, m.tell(c, newScratch(m).get().stuck(context.Background(), c)))
+		fs = append(fs, m.tell(c, newPlacement(m).stuck(context.Background(), c)))
 		if ev := m.inRounds(c, mostRounds); ev != nil {
 			fs = append(fs, m.tell(c, ev))
 		}

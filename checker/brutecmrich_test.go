@@ -90,9 +90,20 @@ func (n *naive) asks(i, s int) (w int, ok bool) {
 		return 0, false
 	}
 	w = n.source(i, s)
+	for q := s - 1; q >= 0; q-- { // another value than the last that the same transaction read
+		if other := op.Steps[q]; other.Key == st.Key && other.Value.N != 0 {
+			if other.Value.N != st.Value.N {
+				return 0, false
+			}
+			break
+		}
+	}
 	if w < 0 && slices.ContainsFunc(n.ops, func(d history.Op) bool {
 		return d.Outcome != history.Fail && slices.ContainsFunc(d.Steps, func(x history.Step) bool { return x.F == history.Delete && x.Key == st.Key })
 	}) {
+		return 0, false
+	}
+	if w >= 0 && n.torn(i, s, w) {
 		return 0, false
 	}
 	for v := range n.ops {
@@ -101,6 +112,18 @@ func (n *naive) asks(i, s int) (w int, ok bool) {
 		}
 	}
 	return w, w != i
+}
+
+// torn says whether a transaction must not be seen as step s of i shows it: it was
+// refused, or had replaced the value before it ended.
+func (n *naive) torn(i, s, w int) bool {
+	last, st := int64(-1), n.ops[i].Steps[s]
+	for _, x := range n.ops[w].Steps {
+		if x.Key == st.Key && x.F != history.Read {
+			last = x.Value.N
+		}
+	}
+	return w != i && (n.ops[w].Outcome == history.Fail || last != st.Value.N)
 }
 
 // broken counts the sessions, each until one of its last operations, whose hb
@@ -281,16 +304,12 @@ func TestOrdersExistWhereSaturationFindsNoContradiction(t *testing.T) {
 			"lines":        {NodeOrder: true, Granularity: "transaction"},
 		} {
 			ix := newIndex(rich(seed, hd))
-			c, err := ix.patterns(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := newMemory(ix.co(), c)
+			m := memoryOf(ix)
 			if m.rivals == 0 {
 				continue
 			}
 			for _, view := range m.viewsThatChose() {
-				broken := newScratch(m).get().broken(context.Background(), view)
+				broken := newPlacement(m).broken(context.Background(), view)
 				ev := m.inRounds(view, 1<<30)
 				if broken != (ev != nil) {
 					t.Fatalf("%s, seed %d: there is no order: %v; there is a contradiction: %v", name, seed, broken, ev != nil)

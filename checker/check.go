@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,7 +17,7 @@ const ResultsFormat = "mlcheck.results/1"
 // Options says what to check besides what the history's header says.
 type Options struct {
 	Claims []history.Claim // added to the header's, for instance from the command line
-	Only   []string        // names of properties; empty: all of them
+	Only   []string        // names of properties; empty: all of them, and Replication
 }
 
 // Check decides every property of a history and combines the claims into one
@@ -33,7 +34,6 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	if err := guard(func() {
 		ix = newIndex(h)
 		res.Faults = faultReports(ix)
-		res.Power = power(ix, res.Faults)
 		res.Measures = measures(ix)
 	}); err != nil {
 		internalError(res, err)
@@ -42,11 +42,20 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	ctx = withIndex(ctx, ix)
 	props := slices.DeleteFunc(All(), func(p Property) bool { return len(opt.Only) > 0 && !slices.Contains(opt.Only, p.Name) })
 	decided := make([]*Decided, len(props))
+	var failed [2]error
 	var wg sync.WaitGroup
+	wg.Go(func() { failed[0] = guard(func() { res.Power = power(ctx, ix, res.Faults) }) })
+	if len(opt.Only) == 0 {
+		wg.Go(func() { failed[1] = guard(func() { res.Replication = replication(ix) }) })
+	}
 	for i, p := range props {
 		wg.Go(func() { decided[i] = decide(ctx, ix, p) })
 	}
 	wg.Wait()
+	if err := cmp.Or(failed[0], failed[1]); err != nil {
+		internalError(res, err)
+		return res
+	}
 	for i, p := range props {
 		res.Properties[p.Name] = decided[i]
 	}
@@ -81,8 +90,8 @@ func cannotDecide(h *history.History, p Property) string {
 	if names := h.Header.Decides; len(names) > 0 && !slices.Contains(names, p.Name) {
 		return fmt.Sprintf("the workload %s does not try it", h.Header.Workload)
 	}
-	if p.Applies == nil {
-		return ""
+	if why := nameless(h, p.Name); why != "" || p.Applies == nil {
+		return why
 	}
 	return p.Applies(h)
 }

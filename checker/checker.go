@@ -104,4 +104,6 @@ type Results struct {
 	Power      map[string]int      `json:"power"` // what the run had to find something with: operations, concurrent write pairs, …
 	Faults     []FaultReport       `json:"faults"`
 	Measures   map[string]float64  `json:"measures"` // "ops_per_second", "time_to_converge_ms", …
+	// Replication is how changes spread; nil where the history tells nothing of it.
+	Replication *Replication `json:"replication,omitempty"`
 }

@@ -26,13 +26,16 @@ func checkCM(ctx context.Context, ix *index) Result {
 	if o.flaw != "" {
 		return Result{Verdict: Unknown, Reason: o.flaw}
 	}
-	c, err := ix.patterns(ctx)
+	j, err := o.judge(ctx)
 	if err != nil {
-		return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
+		return stopped(err)
 	}
-	r := o.causalResult("cm", c)
+	m, err := newMemory(ctx, o, j.causes.bad)
+	if err != nil {
+		return stopped(err)
+	}
+	r := o.causalResult("cm", &j.causes)
 	causes := r.Violations
-	m := newMemory(o, c)
 	broken, judged, err := m.brokenViews(ctx)
 	r.Violations += len(broken)
 	r.count("sessions without an order", len(broken))
@@ -54,13 +57,12 @@ func checkCM(ctx context.Context, ix *index) Result {
 		r.Verdict = Violated
 		r.Reason = fmt.Sprintf("cc is violated (%d), and with it this", causes)
 	case err != nil:
-		r.Verdict, r.Reason = Unknown, "the check was stopped before its end: "+err.Error()
+		return stopped(err)
 	case r.Chances == 0:
 		r.Verdict, r.Reason = Unknown, "0 chances: no read had a write of its key in its past"
 	default:
 		r.Verdict = Holds
-		r.Reason = fmt.Sprintf("each session has an order that explains all it read (%s, %s between concurrent writes)",
-			plural(r.Chances, "chance", "chances"), plural(c.choices, "choice", "choices"))
+		r.Reason = fmt.Sprintf("each session has an order that explains all it read (%s)", plural(r.Chances, "chance", "chances"))
 	}
 	return r
 }
@@ -81,20 +83,21 @@ const (
 	chose                  // it returned one of several concurrent writes that its reader knew of
 )
 
-func newMemory(o *order, c causal) *memory {
-	m := &memory{order: o, rivals: len(c.rivals)}
-	if m.rivals == 0 {
-		return m
+func newMemory(ctx context.Context, o *order, wrong []badRead) (*memory, error) {
+	m := &memory{order: o}
+	rivals, err := o.rivals(ctx, wrong)
+	if m.rivals = len(rivals); err != nil || m.rivals == 0 {
+		return m, err
 	}
 	m.mark = make([]mark, len(o.ix.src))
-	for _, b := range c.bad {
+	for _, b := range wrong {
 		m.mark[b.step] |= bad
 	}
-	for _, r := range c.rivals {
+	for _, r := range rivals {
 		m.mark[r.reader] |= chose
 	}
 	m.follows = o.followersOf()
-	return m
+	return m, ctx.Err()
 }
 
 // brokenViews judges every session, on all processors: those whose reads made no
@@ -104,11 +107,9 @@ func (m *memory) brokenViews(ctx context.Context) (broken []chain, judged int, e
 		return nil, 0, ctx.Err()
 	}
 	views := m.viewsThatChose()
-	scratch := newScratch(m)
-	parts, err := parallelBy(ctx, 1, len(views), func(i, _ int) bool {
-		p := scratch.get()
-		defer scratch.put(p)
-		return p.broken(ctx, views[i])
+	parts, err := parallelEach(ctx, len(views), func() func(i int) bool {
+		p := newPlacement(m)
+		return func(i int) bool { return p.broken(ctx, views[i]) }
 	})
 	for i, is := range parts {
 		if is {

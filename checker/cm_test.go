@@ -75,9 +75,9 @@ func told(t *testing.T, text string, want Finding) {
 }
 
 func TestACheckOfCausalMemoryThatIsStoppedIsNoPass(t *testing.T) {
-	h := replicated(40_000, 4, 10, 100, false)
+	h := gossiped(40_000, 4, 10, 100, false)
 	ix := newIndex(h)
-	if _, err := ix.patterns(context.Background()); err != nil {
+	if _, err := ix.co().judge(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if r := checkCM(withIndex(context.Background(), ix), ix); r.Verdict != Holds {

@@ -40,20 +40,26 @@ func (o *order) followersOf() followers {
 }
 
 // news are the last events of other slots that e knows of and prev, the event
-// before it in its slot, did not; of those that are before each other only the last.
+// before it in its slot, did not; of those that are before each other only the
+// last. Slots of which both rows share the page have none.
 func (o *order) news(prev, e int32, into []int32) []int32 {
-	if prev >= 0 && o.row[prev] == o.row[e] {
+	old := int32(0)
+	if prev >= 0 {
+		old = o.row[prev]
+	}
+	if old == o.row[e] {
 		return into
 	}
-	for t := range int32(len(o.slots)) {
-		if t == o.slot[e] {
+	for i := range o.rows.stride {
+		if o.rows.pageAt(old, i) == o.rows.pageAt(o.row[e], i) {
 			continue
 		}
-		n := o.past(e, t)
-		if n == 0 || prev >= 0 && n <= o.past(prev, t) {
-			continue
+		for t := i << o.rows.shift; t < min(int32(len(o.slots)), (i+1)<<o.rows.shift); t++ {
+			n := o.rows.at(o.row[e], t)
+			if t != o.slot[e] && n > o.rows.at(old, t) {
+				into = o.withLast(into, o.slots[t].events[n-1])
+			}
 		}
-		into = o.withLast(into, o.slots[t].events[n-1])
 	}
 	return into
 }

@@ -1,9 +1,6 @@
 package checker
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // placement looks for an order of all that a session knew that explains what it
 // read, and builds it from the end. Whatever may come last is put last: the
@@ -49,24 +46,18 @@ const (
 	ordered  outcome = iota // there is an order
 	circle                  // a write would have to come before itself
 	tooEarly                // a write would have to come before a read of the initial state
-	stopped                 // the context ended
+	cutShort                // the context ended
 )
 
-// scratch keeps the memory of placements for the next session: five bytes an event, twelve a key.
-type scratch struct{ pool sync.Pool }
-
-func newScratch(m *memory) *scratch {
-	return &scratch{sync.Pool{New: func() any {
-		k := len(m.slots)
-		return &placement{
-			memory: m, own: make([]bool, m.ix.n), waiter: make([]int32, m.ix.n), locks: make([]lock, len(m.ix.h.Keys())),
-			left: make([]int32, k), next: make([]int32, k), waits: make([]int32, k), beside: make([]int32, k), held: make([]int32, k),
-		}
-	}}}
+// newPlacement has the memory for one session after the other: five bytes an event,
+// twelve a key.
+func newPlacement(m *memory) *placement {
+	k := len(m.slots)
+	return &placement{
+		memory: m, own: make([]bool, m.ix.n), waiter: make([]int32, m.ix.n), locks: make([]lock, len(m.ix.h.Keys())),
+		left: make([]int32, k), next: make([]int32, k), waits: make([]int32, k), beside: make([]int32, k), held: make([]int32, k),
+	}
 }
-
-func (s *scratch) get() *placement  { return s.pool.Get().(*placement) }
-func (s *scratch) put(p *placement) { s.pool.Put(p) }
 
 // begin takes a session's chain on; end lets it go.
 func (p *placement) begin(c chain) {
@@ -139,7 +130,7 @@ func (p *placement) run(ctx context.Context, last, floor int) (int, outcome) {
 	p.start(last)
 	for i := last; ; i-- {
 		if !p.drain(ctx) {
-			return i, stopped
+			return i, cutShort
 		}
 		if p.holds == 0 && p.chosen == 0 {
 			// What is left is what is causally before chain[i]: on to the next choice.

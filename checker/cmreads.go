@@ -51,7 +51,7 @@ func (p *placement) contradicted(e, s int32) outcome {
 		if int32(p.ix.h.StepKey(int(q))) != key {
 			continue
 		}
-		if other := p.asks(e, q); other >= 0 && other != g {
+		if other := p.asks(e, q); other >= 0 && other != g { // one operation, two values
 			p.noteTwo(rival{other, g, s}, rival{g, other, q})
 			return circle
 		}

@@ -13,7 +13,7 @@ import (
 func (m *memory) finding(c chain) Finding {
 	ev := m.inRounds(c, mostRounds)
 	if ev == nil {
-		ev = newScratch(m).get().stuck(context.Background(), c)
+		ev = newPlacement(m).stuck(context.Background(), c)
 	}
 	return m.tell(c, ev)
 }

@@ -37,6 +37,9 @@ type page struct {
 	Static   *staticTimeline
 	Drawn    string // which operations the timeline holds
 	Faults   []faultRow
+	Lag      []lagRow
+	Apart    []apartRow
+	ApartSay string
 	Logs     []logSection
 	Power    []fact
 	Measures []fact
@@ -148,6 +151,7 @@ func (p *page) results(r *Run, book *logBook) {
 	for _, f := range r.Results.Faults {
 		p.Faults = append(p.Faults, newFaultRow(f))
 	}
+	p.replication(r.Results.Replication)
 	p.Power, p.Measures = powerFacts(r.Results.Power), measureFacts(r.Results.Measures)
 }
 

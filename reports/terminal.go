@@ -38,6 +38,7 @@ func Terminal(w io.Writer, r *Run, s Style) error {
 		t.properties()
 		t.findings()
 		t.faults()
+		t.replication()
 	}
 	t.ending()
 	_, err := w.Write(t.out.Bytes())
