@@ -305,7 +305,7 @@ func TestOrdersExistWhereSaturationFindsNoContradiction(t *testing.T) {
 		} {
 			ix := newIndex(rich(seed, hd))
 			m := memoryOf(ix)
-			if m.rivals == 0 {
+			if m.choices == 0 {
 				continue
 			}
 			for _, view := range m.viewsThatChose() {

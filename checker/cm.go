@@ -62,7 +62,8 @@ func checkCM(ctx context.Context, ix *index) Result {
 		r.Verdict, r.Reason = Unknown, "0 chances: no read had a write of its key in its past"
 	default:
 		r.Verdict = Holds
-		r.Reason = fmt.Sprintf("each session has an order that explains all it read (%s)", plural(r.Chances, "chance", "chances"))
+		r.Reason = fmt.Sprintf("each session has an order that explains all it read (%s, %s between concurrent writes)",
+			plural(r.Chances, "chance", "chances"), plural(m.choices, "choice", "choices"))
 	}
 	return r
 }
@@ -70,7 +71,7 @@ func checkCM(ctx context.Context, ix *index) Result {
 // memory is what the check of causal memory knows of the whole history.
 type memory struct {
 	*order
-	rivals  int
+	choices int    // reads that chose between concurrent writes
 	mark    []mark // of each step
 	follows followers
 }
@@ -84,26 +85,40 @@ const (
 )
 
 func newMemory(ctx context.Context, o *order, wrong []badRead) (*memory, error) {
-	m := &memory{order: o}
-	rivals, err := o.rivals(ctx, wrong)
-	if m.rivals = len(rivals); err != nil || m.rivals == 0 {
-		return m, err
-	}
-	m.mark = make([]mark, len(o.ix.src))
+	m := &memory{order: o, mark: make([]mark, len(o.ix.src))}
 	for _, b := range wrong {
 		m.mark[b.step] |= bad
 	}
-	for _, r := range rivals {
-		m.mark[r.reader] |= chose
+	parts, err := parallel(ctx, len(m.mark), func(from, to int) int { return m.markChoices(int32(from), int32(to)) })
+	for _, n := range parts {
+		m.choices += n
 	}
-	m.follows = o.followersOf()
-	return m, ctx.Err()
+	if err == nil && m.choices > 0 {
+		m.follows = o.followersOf()
+	}
+	return m, err
+}
+
+// markChoices finds which of some steps chose, and counts them: O(k·log n) each.
+func (m *memory) markChoices(from, to int32) int {
+	n := 0
+	var rivals []rival
+	for s := from; s < to; s++ {
+		if m.ix.src[s] < 0 || m.mark[s]&bad != 0 || !m.chooses(s) {
+			continue
+		}
+		if rivals = m.order.choices(s, rivals[:0]); len(rivals) > 0 {
+			m.mark[s] |= chose
+			n++
+		}
+	}
+	return n
 }
 
 // brokenViews judges every session, on all processors: those whose reads made no
 // choice are right by causal order alone.
 func (m *memory) brokenViews(ctx context.Context) (broken []chain, judged int, err error) {
-	if m.rivals == 0 {
+	if m.choices == 0 {
 		return nil, 0, ctx.Err()
 	}
 	views := m.viewsThatChose()

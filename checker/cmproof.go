@@ -132,33 +132,30 @@ func (o *order) roundTrip(edges []rival) []rival {
 // first starts at or after event a, each next one at or after the end of the one
 // before, and the last is an end. It is nil if there is none.
 func (o *order) chainOf(edges []rival, a int32, end func(rival) bool, without int) []rival {
-	const unseen = -2
+	const unseen, start = -2, -1
 	via := make([]int, len(edges))
 	for j := range via {
 		via[j] = unseen
 	}
-	var found []int
+	found, last := []int{}, unseen
 	reach := func(a int32, from int) {
-		for j, e := range edges {
-			if j != without && via[j] == unseen && o.leads(a, e.lost) {
-				via[j] = from
-				found = append(found, j)
+		for j := 0; j < len(edges) && last == unseen; j++ {
+			if j != without && via[j] == unseen && o.leads(a, edges[j].lost) {
+				via[j], found = from, append(found, j)
+				if end(edges[j]) {
+					last = j
+				}
 			}
 		}
 	}
-	reach(a, -1)
-	for i := 0; i < len(found); i++ {
-		j := found[i]
-		if !end(edges[j]) {
-			reach(edges[j].won, j)
-			continue
-		}
-		var c []rival
-		for ; j >= 0; j = via[j] {
-			c = append(c, edges[j])
-		}
-		slices.Reverse(c)
-		return c
+	reach(a, start)
+	for i := 0; i < len(found) && last == unseen; i++ {
+		reach(edges[found[i]].won, found[i])
 	}
-	return nil
+	var c []rival
+	for j := last; j >= 0; j = via[j] {
+		c = append(c, edges[j])
+	}
+	slices.Reverse(c)
+	return c
 }
