@@ -40,7 +40,7 @@ func checkCM(ctx context.Context, ix *index) Result {
 	r.Violations += len(broken)
 	r.count("sessions without an order", len(broken))
 	r.count("sessions that chose between concurrent writes", judged)
-	for i, c := range broken[:min(len(broken), 2*maxFindings)] {
+	for i, c := range broken[:min(len(broken), maxFindings)] {
 		if i == 0 || ctx.Err() == nil {
 			r.Findings = append(r.Findings, m.finding(c))
 		}
