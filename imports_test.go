@@ -11,14 +11,15 @@ const module = "github.com/mlcheck/mlcheck"
 
 // may says what each of the packages may import of this project.
 var may = map[string][]string{
-	"history":   {},
-	"checker":   {"history"},
-	"reports":   {"history", "checker"},
-	"nemesis":   {"history", "internal/stream"},
-	"targets":   {"history"},
-	"workload":  {"history", "internal/stream"},
-	"internal/": {"history", "nemesis", "targets", "internal/"},
-	"targets/":  {"history", "targets", "internal/dockertest"},
+	"history":       {},
+	"checker/":      {"history"},
+	"checker":       {"history", "checker/linear", "checker/naive"},
+	"reports":       {"history", "checker"},
+	"nemesis":       {"history", "internal/stream"},
+	"targets":       {"history"},
+	"workload":      {"history", "internal/stream"},
+	"internal/":     {"history", "nemesis", "targets", "internal/"},
+	"targets/":      {"history", "targets", "internal/dockertest"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

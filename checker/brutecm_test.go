@@ -21,14 +21,14 @@ func broken(ops []tiny, before [][]bool) map[int]bool {
 	}
 	found := map[int]bool{}
 	for s, o := range last {
-		found[s] = contradicts(ops, before, o)
+		found[s] = selfContradicting(ops, before, o)
 	}
 	return found
 }
 
-// contradicts is whether hb of operation o has a circle, or a write before a read
+// selfContradicting is whether hb of operation o has a circle, or a write before a read
 // of the initial state.
-func contradicts(ops []tiny, before [][]bool, o int) bool {
+func selfContradicting(ops []tiny, before [][]bool, o int) bool {
 	n := len(ops)
 	known := func(i int) bool { return i == o || before[i][o] }
 	hb := make([][]bool, n)

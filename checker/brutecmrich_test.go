@@ -7,22 +7,25 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"github.com/mlcheck/mlcheck/checker/naive"
 	"github.com/mlcheck/mlcheck/history"
 )
 
 // The reference below goes by operations as a history shows them, with several
 // steps, outcomes, deletes, moves and tokens. It shares no code with the checker.
 
-// naive is causal order on a matrix of operations.
-type naive struct {
+// byHand is causal order on a matrix of operations.
+type byHand struct {
 	ops    []history.Op
 	before [][]bool
 	parent []int  // the operation that each is promised to follow in its session, or -1
 	placed []bool // acknowledged, or some read returned what it wrote
 }
 
-func naiveOf(h *history.History) *naive {
-	n := &naive{}
+func handOf(h *history.History) *byHand {
+	n := &byHand{}
 	for k := range h.Len() {
 		n.ops = append(n.ops, h.Op(k))
 	}
@@ -65,7 +68,7 @@ func naiveOf(h *history.History) *naive {
 }
 
 // source is the operation that wrote what step s of operation i returned, or -1.
-func (n *naive) source(i, s int) int {
+func (n *byHand) source(i, s int) int {
 	st := n.ops[i].Steps[s]
 	if st.F != history.Read || n.ops[i].Outcome == history.Fail || st.Value.N == 0 {
 		return -1
@@ -77,25 +80,22 @@ func (n *naive) source(i, s int) int {
 	})
 }
 
-func (n *naive) writes(i int, key string) bool {
+func (n *byHand) writes(i int, key string) bool {
 	return n.placed[i] && slices.ContainsFunc(n.ops[i].Steps, func(st history.Step) bool { return st.F != history.Read && st.Key == key })
 }
 
 // asks says whether step s of operation i asks for a certain write to be the last
 // of its key, or for none (w < 0). A read that cc rules out asks nothing.
-func (n *naive) asks(i, s int) (w int, ok bool) {
+func (n *byHand) asks(i, s int) (w int, ok bool) {
 	op, st := n.ops[i], n.ops[i].Steps[s]
 	own := func(other history.Step) bool { return other.Key == st.Key && other.F != history.Read }
 	if st.F != history.Read || op.Outcome != history.OK || slices.ContainsFunc(op.Steps[:s], own) {
 		return 0, false
 	}
 	w = n.source(i, s)
-	for q := s - 1; q >= 0; q-- { // another value than the last that the same transaction read
-		if other := op.Steps[q]; other.Key == st.Key && other.Value.N != 0 {
-			if other.Value.N != st.Value.N {
-				return 0, false
-			}
-			break
+	for _, other := range op.Steps[:s] { // another value that the same transaction had read
+		if other.F == history.Read && other.Key == st.Key && other.Value.N != 0 && other.Value.N != st.Value.N {
+			return 0, false
 		}
 	}
 	if w < 0 && slices.ContainsFunc(n.ops, func(d history.Op) bool {
@@ -116,7 +116,7 @@ func (n *naive) asks(i, s int) (w int, ok bool) {
 
 // torn says whether a transaction must not be seen as step s of i shows it: it was
 // refused, or had replaced the value before it ended.
-func (n *naive) torn(i, s, w int) bool {
+func (n *byHand) torn(i, s, w int) bool {
 	last, st := int64(-1), n.ops[i].Steps[s]
 	for _, x := range n.ops[w].Steps {
 		if x.Key == st.Key && x.F != history.Read {
@@ -128,7 +128,7 @@ func (n *naive) torn(i, s, w int) bool {
 
 // broken counts the sessions, each until one of its last operations, whose hb
 // contradicts itself.
-func (n *naive) broken() int {
+func (n *byHand) broken() int {
 	count := 0
 	for o := range n.ops {
 		if n.ops[o].Final || n.ops[o].Outcome != history.OK {
@@ -145,7 +145,7 @@ func (n *naive) broken() int {
 	return count
 }
 
-func (n *naive) contradicts(o int) bool {
+func (n *byHand) contradicts(o int) bool {
 	known := func(i int) bool { return i == o || n.placed[i] && n.before[i][o] }
 	hb := make([][]bool, len(n.ops))
 	for i := range hb {
@@ -271,7 +271,7 @@ func TestTransactionsMovesAndDoubtsAgreeWithTheDefinition(t *testing.T) {
 		if len(ix.co().cycles) > 0 {
 			continue
 		}
-		want := naiveOf(h).broken()
+		want := handOf(h).broken()
 		if got.Counts["sessions without an order"] != want {
 			for k := range h.Len() {
 				t.Logf("%+v", h.Op(k))
@@ -345,4 +345,38 @@ func TestWhateverIsBeforeIsReachedByDirectEdges(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Two deciders that share no code agree on histories of every kind, and each finding
+// is confirmed and found again in its own history.
+func TestCausalMemoryAgreesWithTheNaiveChecker(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		hd := history.Header{
+			SessionScope: rapid.SampledFrom([]string{"", "client"}).Draw(t, "scope"),
+			Granularity:  rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity"),
+			NodeOrder:    rapid.IntRange(0, 3).Draw(t, "lines") == 0,
+		}
+		h := rich(rapid.Uint64().Draw(t, "seed"), hd)
+		if len(newIndex(h).co().cycles) > 0 {
+			return // what is wrong besides depends on where the cycle is cut
+		}
+		res := Check(context.Background(), h, Options{Only: []string{"cm"}})
+		if res.Exit == ExitInternal {
+			tell(t, h)
+			t.Fatal(res.Why)
+		}
+		c, _ := naive.For("cm")
+		vs := c.Find(h)
+		if d := res.Properties["cm"]; (d.Violations > 0) != (len(vs) > 0) {
+			tell(t, h)
+			t.Fatal(d.Violations, d.Findings, vs)
+		}
+		for _, f := range res.Properties["cm"].Findings {
+			again := Check(context.Background(), Witness(h, "cm", f), Options{})
+			if !f.Confirmed || f.File == "" || !slices.ContainsFunc(again.Properties["cm"].Findings, func(g Finding) bool { return g.Label == f.Label && meet(g.Ops, f.Ops) }) {
+				tell(t, h)
+				t.Fatalf("%s %v beside %v: confirmed %v, file %q: %s", f.Label, f.Ops, f.Beside, f.Confirmed, f.File, again.Why)
+			}
+		}
+	})
 }

@@ -55,6 +55,17 @@ type Finding struct {
 	Story string `json:"story"`
 	Ops   []int  `json:"ops"` // Op.Index of the operations, in the order of the story
 	Edges []Edge `json:"edges,omitempty"`
+
+	// Confirmed says that package naive, which shares no code with what found it,
+	// finds it too; Unconfirmed says in words why it could not be asked. See
+	// docs/evidence.md.
+	Confirmed   bool   `json:"confirmed"`
+	Unconfirmed string `json:"unconfirmed,omitempty"`
+	// Beside are the operations that its own history needs besides Ops: the writes
+	// of whatever else was read, and what could have excused it and does not.
+	Beside  []int    `json:"beside,omitempty"`
+	File    string   `json:"file,omitempty"` // the name of that history in the folder findings; "": there is none
+	Diagram *Diagram `json:"diagram,omitempty"`
 }
 
 // Edge is one step of the argument.

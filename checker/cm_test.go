@@ -113,3 +113,26 @@ func TestCMWithoutCCIsAnInternalError(t *testing.T) {
 		t.Error("not noticed")
 	}
 }
+
+// What a store that keeps ccv does to cm is shown by a few operations, confirmed,
+// and found again in them alone.
+func TestEveryFindingOfCausalMemoryStandsAlone(t *testing.T) {
+	labels := map[string]int{}
+	for sessions := 3; sessions <= 8; sessions++ {
+		h := gossiped(1500, sessions, 10, 20, true)
+		res := Check(context.Background(), h, Options{Only: []string{"cm"}})
+		if res.Exit == ExitInternal {
+			t.Fatal(res.Why)
+		}
+		for _, f := range res.Properties["cm"].Findings {
+			labels[f.Label]++
+			standsAlone(t, h, "cm", f)
+			if len(f.Ops) > 30 {
+				t.Errorf("%d operations: %s", len(f.Ops), f.Story)
+			}
+		}
+	}
+	if labels["CyclicHB"] == 0 || labels["WriteHBInitRead"] == 0 {
+		t.Errorf("%v", labels)
+	}
+}

@@ -43,10 +43,10 @@ type lock struct {
 type outcome int
 
 const (
-	ordered  outcome = iota // there is an order
-	circle                  // a write would have to come before itself
-	tooEarly                // a write would have to come before a read of the initial state
-	cutShort                // the context ended
+	ordered     outcome = iota // there is an order
+	circle                     // a write would have to come before itself
+	tooEarly                   // a write would have to come before a read of the initial state
+	interrupted                // the context ended
 )
 
 // newPlacement has the memory for one session after the other: five bytes an event,
@@ -130,7 +130,7 @@ func (p *placement) run(ctx context.Context, last, floor int) (int, outcome) {
 	p.start(last)
 	for i := last; ; i-- {
 		if !p.drain(ctx) {
-			return i, cutShort
+			return i, interrupted
 		}
 		if p.holds == 0 && p.chosen == 0 {
 			// What is left is what is causally before chain[i]: on to the next choice.

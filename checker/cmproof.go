@@ -26,7 +26,7 @@ func (p *placement) stuck(ctx context.Context, c chain) *evidence {
 	p.begin(c)
 	defer p.end()
 	at, out := p.run(ctx, len(c)-1, 0)
-	if out == ordered || out == cutShort {
+	if out == ordered || out == interrupted {
 		return nil
 	}
 	first := max(at, 0)
@@ -36,7 +36,7 @@ func (p *placement) stuck(ctx context.Context, c chain) *evidence {
 	})
 	n := &notes{held: map[int][]rival{}, early: -1}
 	p.notes = n
-	if _, out = p.run(ctx, last, first); out == ordered || out == cutShort {
+	if _, out = p.run(ctx, last, first); out == ordered || out == interrupted {
 		return nil
 	}
 	by := func(e rival) []rival {

@@ -9,8 +9,9 @@ const (
 // asks is the write, an event, that must be the last one of its key before step s
 // of e, or one of the codes above. A read that breaks cc asks nothing; so does one
 // of nothing in a key that is ever deleted, since it has several possible sources;
-// and one whose source is not in its past: its own operation, or what was left out
-// to break a cycle.
+// one that is not the first value of the key that its operation returned, which cc
+// judges; and one whose source is not in its past: its own operation, or what was
+// left out to break a cycle.
 func (m *memory) asks(e, s int32) int32 {
 	if m.mark[s]&bad != 0 {
 		return asksNothing
@@ -22,10 +23,21 @@ func (m *memory) asks(e, s int32) int32 {
 	if src < 0 {
 		return asksNothing
 	}
-	if g := m.ix.eventOf(src); m.before(g, e) {
+	if g := m.ix.eventOf(src); m.before(g, e) && !m.readOther(e, s) {
 		return g
 	}
 	return asksNothing
+}
+
+// readOther says whether a step of e before s returned another value of the key.
+func (m *memory) readOther(e, s int32) bool {
+	from, _ := m.ix.steps(e)
+	for q := int32(from); q < s; q++ {
+		if src := m.ix.src[q]; src >= 0 && src != m.ix.src[s] && m.ix.h.StepKey(int(q)) == m.ix.h.StepKey(int(s)) {
+			return true
+		}
+	}
+	return false
 }
 
 // contradicted says whether what is left of the order cannot come before step s of e.
@@ -45,16 +57,6 @@ func (p *placement) contradicted(e, s int32) outcome {
 	if l := p.locks[key]; l.write != 0 && l.write != g+1 && l.write != e+1 {
 		p.noteTwo(rival{l.write - 1, g, s}, rival{g, l.write - 1, l.reader})
 		return circle
-	}
-	from, _ := p.ix.steps(e)
-	for q := int32(from); q < s; q++ {
-		if int32(p.ix.h.StepKey(int(q))) != key {
-			continue
-		}
-		if other := p.asks(e, q); other >= 0 && other != g { // one operation, two values
-			p.noteTwo(rival{other, g, s}, rival{g, other, q})
-			return circle
-		}
 	}
 	return ordered
 }

@@ -99,7 +99,7 @@ func (ix *index) aboveInterval(r *Result) {
 			r.Chances++
 		}
 		for _, s := range reads {
-			v, _ := ix.h.StepInt(int(s))
+			v := ix.h.StepValue(int(s)).N // of a list: none
 			if v <= iv.high {
 				continue
 			}

@@ -140,7 +140,7 @@ func (ix *index) lostIncrements(r *Result) {
 		if !ok || !all {
 			continue
 		}
-		below := func(s int32) bool { v, _ := ix.h.StepInt(int(s)); return v < iv.low }
+		below := func(s int32) bool { return ix.h.StepValue(int(s)).N < iv.low }
 		if slices.ContainsFunc(reads, func(s int32) bool { return !below(s) }) {
 			continue
 		}

@@ -217,7 +217,9 @@ func TestProperties(t *testing.T) {
 		{name: "registers cannot tell", property: "no-duplicates", want: "not decided", text: "s1@n1 w x 1\n"},
 	} {
 		t.Run(strings.ReplaceAll(tc.property+": "+tc.name, " ", "_"), func(t *testing.T) {
-			r := check(t, tc.property, parse(t, tc.hd, tc.text))
+			h := parse(t, tc.hd, tc.text)
+			r := check(t, tc.property, h)
+			allStandAlone(t, h, tc.property)
 			if diff := cmp.Diff(tc.want, verdict(r)); diff != "" {
 				t.Errorf("(-want +got)\n%s%s\n%+v", diff, r.Reason, r.Findings)
 			}

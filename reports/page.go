@@ -60,7 +60,7 @@ type group struct {
 type card struct {
 	Anchor, ID, Label, Property, Story string
 	Ops                                []opRow
-	OpsNote                            string
+	OpsNote, Evidence                  string
 	Edges                              []edgeRow
 	Diagram                            *diagram
 }
@@ -231,6 +231,7 @@ func newCard(r *Run, book *logBook, p property, f checker.Finding, anchor string
 		}
 		c.Edges = append(c.Edges, row)
 	}
+	c.Evidence = evidenceWords(f)
 	c.Diagram = newDiagram(ops, f.Edges, func(i int) string { return "#" + href(i) })
 	return c
 }
