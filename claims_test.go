@@ -117,6 +117,7 @@ func TestWhatIsNotClaimedBreaks(t *testing.T) {
 		"no-stale-wins":    {Workload: "register"},
 		"read-your-writes": {Workload: "register"},
 		"cc":               {Workload: "causal", Options: map[string]string{"policy": "lww-hlc"}, Time: 20 * time.Second},
+		"cm":               {Workload: "causal", Options: map[string]string{"policy": "lww-hlc", "delivery": "causal"}, Time: 20 * time.Second, Rate: 60},
 		"no-lost-updates":  {Workload: "rmw", Options: map[string]string{"policy": "lww-hlc"}},
 	} {
 		broken := 0

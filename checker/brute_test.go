@@ -189,6 +189,7 @@ func agree(t testing.TB, ops []tiny) {
 		t.Fatalf("%v: cc is %v by definition, the checker says %s %+v", ops, want, got.Verdict, got.Findings)
 	}
 	agreeCCv(t, ops, ix)
+	agreeCM(t, ops, ix)
 	before, ok := causalOrder(ops)
 	if !ok {
 		return

@@ -165,6 +165,7 @@ func also(by, source, target string) string {
 var implied = map[string][]string{
 	"cc":  {"read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"},
 	"ccv": {"cc"},
+	"cm":  {"cc"},
 }
 
 // contradiction finds verdicts that cannot both be right.

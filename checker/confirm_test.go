@@ -68,6 +68,7 @@ func TestAFalseFindingIsAnInternalError(t *testing.T) {
 		{"cc", "WriteCORead", []int{1, 5, 7}},
 		{"cc", "CyclicCO", []int{1, 3}},
 		{"ccv", "CyclicCF", []int{1, 5, 7}},
+		{"cm", "CyclicHB", []int{1, 5, 7}},
 		{"read-your-writes", "own write not read", []int{5, 7}},
 		{"monotonic-reads", "went back", []int{3, 7}},
 		{"monotonic-writes", "earlier write not read", []int{1, 5, 7}},

@@ -8,9 +8,12 @@ import (
 // starts bounds from how many conflict edges of a knot a cycle is looked for.
 const starts = 16
 
-// finding shows the shortest cycle that was found in a knot: the one with the
-// fewest conflict edges.
-func (g *conflicts) finding(knot []int32) Finding {
+// finding shows the shortest cycle that was found in a knot.
+func (g *conflicts) finding(knot []int32) Finding { return g.circleFinding(g.shortest(knot)) }
+
+// shortest is the cycle in a knot with the fewest conflict edges, of those that a
+// bounded search finds.
+func (g *conflicts) shortest(knot []int32) []rival {
 	in := make(map[int32]bool, len(knot))
 	for _, v := range knot {
 		in[v] = true
@@ -31,7 +34,7 @@ func (g *conflicts) finding(knot []int32) Finding {
 			}
 		}
 	}
-	return g.circleFinding(best)
+	return best
 }
 
 // circle is the conflict edges of a shortest cycle through the given one: a

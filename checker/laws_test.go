@@ -40,6 +40,45 @@ func TestAFlawlessStoreIsNeverAccused(t *testing.T) {
 	})
 }
 
+// Without a conflict rule leaders do not agree in the end, but what each of them
+// shows is one causal order.
+func TestAStoreThatShowsWhatArrivedLastKeepsCausalMemory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		opt := drawn(t)
+		opt.arrival = true
+		h := randomStore(opt).history
+		for _, name := range []string{"cc", "cm", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads", "no-thin-air"} {
+			if r := check(t, name, h); r.Verdict == Violated {
+				t.Fatalf("%s: %s\n%s", name, r.Reason, r.Findings[0].Story)
+			}
+		}
+	})
+}
+
+// Stores that show what arrived last keep cm and not ccv; stores that show the
+// greatest of what arrived keep ccv and not cm.
+func TestEachConflictRuleBreaksTheOtherKindOfCausality(t *testing.T) {
+	found := map[string]int{}
+	for sessions := 3; sessions <= 12; sessions++ {
+		arrival, greatest := gossiped(2000, sessions, 10, 20, false), gossiped(2000, sessions, 10, 20, true)
+		for _, name := range []string{"cm", "ccv"} {
+			keeps, may := arrival, greatest
+			if name == "ccv" {
+				keeps, may = greatest, arrival
+			}
+			if r := check(t, name, keeps); r.Verdict != Holds {
+				t.Errorf("%d sessions: %s: %s", sessions, name, r.Reason)
+			}
+			if check(t, name, may).Violations > 0 {
+				found[name]++
+			}
+		}
+	}
+	if found["cm"] < 8 || found["ccv"] < 8 {
+		t.Errorf("of 10 stores each, last write wins broke cm in %d, no rule broke ccv in %d", found["cm"], found["ccv"])
+	}
+}
+
 // Delivered in any order it still converges, keeps its writes and lets no stale
 // write win.
 func TestAStoreWithoutCausalDeliveryKeepsWhatItsRowSays(t *testing.T) {

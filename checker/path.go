@@ -81,7 +81,7 @@ func (w *walk) expand(i int32) (int32, bool) {
 func (w *walk) foreign(e, i int32) (int32, bool) {
 	for _, g := range w.direct(e) {
 		if g == w.goal || w.before(w.goal, g) {
-			if at, ok := w.add(g, i, w.edgeKind(g, e)); ok {
+			if at, ok := w.add(g, i, w.directKind(g, e)); ok {
 				return at, true
 			}
 		}
@@ -96,14 +96,37 @@ func (w *walk) bringsGoal(x int32) bool {
 // direct are the events in other slots that e directly follows. Of those that
 // it follows by node order only the last few that matter are looked at.
 func (o *order) direct(e int32) []int32 {
-	gs := o.dependencies(e, nil)
+	first := o.firstStep(e)
+	var gs []int32
+	for x := first; x <= e; x++ {
+		gs = o.dependencies(x, gs)
+	}
 	if o.lines != nil {
-		done := o.lines.followed(e)
+		done := o.lines.followed(first)
 		for i := len(done) - 1; i >= max(0, len(done)-64); i-- {
 			gs = append(gs, done[i])
 		}
 	}
 	return slices.DeleteFunc(gs, func(g int32) bool { return o.row[g] < 0 || o.slot[g] < 0 })
+}
+
+// firstStep is the first event of an operation that may not have happened, whose
+// later steps follow what the earlier ones read; of others, e itself.
+func (o *order) firstStep(e int32) int32 {
+	if _, branched := o.base[e]; !branched {
+		return e
+	}
+	first, _ := o.ix.events(o.ix.op(e))
+	return first
+}
+
+// directKind is the kind of the edge by which e directly follows g.
+func (o *order) directKind(g, e int32) string {
+	kind := "lo"
+	for x := o.firstStep(e); x <= e && kind == "lo"; x++ {
+		kind = o.edgeKind(g, x)
+	}
+	return kind
 }
 
 func (w *walk) hops(at int32) []hop {

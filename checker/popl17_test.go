@@ -22,25 +22,31 @@ func TestPublishedHistoriesGetTheirVerdicts(t *testing.T) {
 		skip.Because(t, "the published histories are not beside this repository: %v", err)
 	}
 	for _, tc := range []struct {
-		figure  string
-		cc, ccv Verdict
-		label   string
+		figure      string
+		cc, ccv, cm Verdict
+		byCCv, byCM string // labels
 	}{
-		{"a", Holds, Violated, "CyclicCF"},
-		{"b", Holds, Holds, ""},
-		{"c", Holds, Violated, "CyclicCF"},
-		{"d", Holds, Holds, ""},
-		{"e", Violated, Violated, "WriteCORead"},
+		{"a", Holds, Violated, Holds, "CyclicCF", ""},
+		{"b", Holds, Holds, Violated, "", "WriteHBInitRead"},
+		{"c", Holds, Violated, Violated, "CyclicCF", "CyclicHB"},
+		{"d", Holds, Holds, Holds, "", ""},
+		{"e", Violated, Violated, Violated, "WriteCORead", "WriteCORead"},
 	} {
 		t.Run(tc.figure, func(t *testing.T) {
 			h := published(t, filepath.Join(folder, "paper_history_"+tc.figure+".edn"))
-			res := Check(context.Background(), h, Options{Only: []string{"cc", "ccv"}})
-			cc, ccv := res.Properties["cc"], res.Properties["ccv"]
-			if cc.Verdict != tc.cc || ccv.Verdict != tc.ccv {
-				t.Errorf("cc %s, want %s; ccv %s, want %s", cc.Reason, tc.cc, ccv.Reason, tc.ccv)
-			}
-			if tc.label != "" && (len(ccv.Findings) == 0 || ccv.Findings[0].Label != tc.label) {
-				t.Errorf("want a finding %s: %+v", tc.label, ccv.Findings)
+			res := Check(context.Background(), h, Options{Only: []string{"cc", "ccv", "cm"}})
+			for _, want := range []struct {
+				name    string
+				verdict Verdict
+				label   string
+			}{{"cc", tc.cc, ""}, {"ccv", tc.ccv, tc.byCCv}, {"cm", tc.cm, tc.byCM}} {
+				d := res.Properties[want.name]
+				if d.Verdict != want.verdict {
+					t.Errorf("%s: %s, want %s", want.name, d.Reason, want.verdict)
+				}
+				if want.label != "" && (len(d.Findings) == 0 || d.Findings[0].Label != want.label) {
+					t.Errorf("%s: want a finding %s: %+v", want.name, want.label, d.Findings)
+				}
 			}
 		})
 	}

@@ -19,6 +19,7 @@ type simOptions struct {
 	moves, info, deletes bool
 	stamps               bool // the history shows them
 	rmw                  bool // every write reads first, in one operation
+	arrival              bool // no conflict rule: each leader keeps what arrives last
 }
 
 // simulated is what a store did, and its own truth about it.
@@ -43,6 +44,9 @@ func randomStore(o simOptions) simulated {
 	policy := "lww-hlc"
 	if o.skew {
 		policy = "lww-wall"
+	}
+	if o.arrival {
+		policy = "none"
 	}
 	b := history.NewBuilder(history.Header{Nodes: []string{"n1", "n2", "n3"}, Policy: policy})
 	i := 0
@@ -206,7 +210,7 @@ func (st *store) apply(node, key int, v version) bool {
 	at[node] = st.now
 	st.arrived[v.value] = at
 	st.all[node][key] = append(st.all[node][key], v)
-	if !st.data[node][key].stamp.less(v.stamp) {
+	if !st.opt.arrival && !st.data[node][key].stamp.less(v.stamp) {
 		return false
 	}
 	st.data[node][key] = v

@@ -37,6 +37,7 @@ var confirmers = map[string]Confirmer{
 	"no-lost-updates":     {Linear: true, find: noLostUpdates},
 	"cc":                  {find: cc},
 	"ccv":                 {find: ccv},
+	"cm":                  {find: cm},
 	"read-your-writes":    {find: readYourWrites},
 	"monotonic-reads":     {find: monotonicReads},
 	"monotonic-writes":    {find: monotonicWrites},
