@@ -1,57 +1,149 @@
 package checker
 
+import (
+	"context"
+	"math/bits"
+)
+
 // badSetRead judges one read of a set, element by element: an element whose add
 // is in the reader's past must be shown unless a remove may explain its absence,
 // and one whose every add was removed in the reader's past must not be.
 func (o *order) badSetRead(key, e, s int32, c *causal) {
-	ix := o.ix
-	sk := ix.sets[key]
-	shown := asList(ix.h.StepValue(int(s)))
-	known := 0 // elements shown whose add is in the reader's past
-	seen := make([]uint64, len(sk.elems)/64+1)
-	for _, v := range shown {
-		i, added := sk.at[v]
-		if !added || len(ix.mayHaveHappened(sk.elems[i].adds)) == 0 {
-			c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
-			return
-		}
-		if bit := uint64(1) << (i % 64); seen[i/64]&bit == 0 {
-			seen[i/64] |= bit
-			if o.before(ix.eventOf(sk.elems[i].adds[0]), e) {
-				known++
-			}
-		}
-	}
-	if !ix.h.Final(ix.op(e)) && o.chance(key, e) {
+	if !o.ix.h.Final(o.ix.op(e)) && o.chance(key, e) {
 		c.chances++
 	}
-	if sk.plain && known == o.countBefore(key, e) {
-		return // nothing is ever removed, and nothing that must be shown is missing
+	if b, bad := o.badSetReads()[s]; bad {
+		c.bad = append(c.bad, b)
 	}
-	o.badElements(sk, e, s, shown, c)
 }
 
-// countBefore is how many writes of the key are in the past of e: O(k·log n).
-func (o *order) countBefore(key, e int32) int {
-	n := 0
-	for _, r := range o.keys.of(key) {
-		n += o.keys.upTo(r, o.past(e, r.slot))
+// badSetReads are the bad reads of sets, by step, worked out once for each order.
+func (o *order) badSetReads() map[int32]badRead {
+	ix := o.ix
+	ix.setLock.Lock()
+	defer ix.setLock.Unlock()
+	if found, done := ix.badSets[o]; done {
+		return found
 	}
-	return n
-}
-
-// badElements looks at every element of the set: O(elements).
-func (o *order) badElements(sk *setKey, e, s int32, list []int64, c *causal) {
-	shown := make([]bool, len(sk.elems))
-	for _, v := range list {
-		shown[sk.at[v]] = true
-	}
-	for i := range sk.elems {
-		if b, bad := o.badElement(sk, int32(i), e, s, shown[i]); bad {
-			c.bad = append(c.bad, b)
-			return
+	parts, _ := parallelBy(context.Background(), 1, len(ix.chains), func(i, _ int) []badRead {
+		key := int32(ix.h.StepKey(int(ix.chains[i][0])))
+		if ix.kind[key] != set {
+			return nil
+		}
+		w := newPastWalk(o, key)
+		for _, s := range ix.chains[i] {
+			w.read(s)
+		}
+		return w.found
+	})
+	found := map[int32]badRead{}
+	for _, part := range parts {
+		for _, b := range part {
+			found[b.step] = b
 		}
 	}
+	if ix.badSets == nil {
+		ix.badSets = map[*order]map[int32]badRead{}
+	}
+	ix.badSets[o] = found
+	return found
+}
+
+// pastWalk follows the reads of one set by one session at one node. From one to
+// the next an element is looked at again only if it came or went, or if an add
+// or remove of it came into the reader's past: what is fine stays fine otherwise,
+// since the past of a session only grows.
+type pastWalk struct {
+	*order
+	sk    *setKey
+	runs  []run
+	upTo  []int          // by run: how many of its writes are in the past
+	shown []bool         // by element
+	bad   []uint64       // by element, a bit: bad when it was last looked at
+	thin  map[int64]bool // shown, and nobody added them
+	found []badRead
+}
+
+func newPastWalk(o *order, key int32) *pastWalk {
+	sk, runs := o.ix.sets[key], o.keys.of(key)
+	return &pastWalk{
+		order: o, sk: sk, runs: runs, upTo: make([]int, len(runs)), shown: make([]bool, len(sk.elems)),
+		bad: make([]uint64, len(sk.elems)/64+1), thin: map[int64]bool{},
+	}
+}
+
+func (w *pastWalk) read(s int32) {
+	e := w.ix.eventOf(s)
+	touched := w.changes(w.ix.reads[s])
+	past := w.viewOf(e)
+	for i, r := range w.runs {
+		n := w.keys.upTo(r, past.of(r.slot))
+		for _, g := range w.keys.event[int(r.from)+w.upTo[i] : int(r.from)+max(n, w.upTo[i])] {
+			touched = w.elementsOf(g, touched)
+		}
+		w.upTo[i] = max(n, w.upTo[i])
+	}
+	for _, i := range touched {
+		if _, bad := w.badElement(w.sk, i, e, s, w.shown[i]); bad {
+			w.bad[i/64] |= 1 << (i % 64)
+		} else {
+			w.bad[i/64] &^= 1 << (i % 64)
+		}
+	}
+	if len(w.thin) > 0 {
+		w.found = append(w.found, badRead{s, -1, -1, "ThinAirRead"})
+	} else if b, bad := w.firstBad(e, s); bad {
+		w.found = append(w.found, b)
+	}
+}
+
+// changes notes what a read shows, and returns the elements that came or went.
+func (w *pastWalk) changes(r *setRead) (touched []int32) {
+	for _, v := range r.came {
+		i, added := w.sk.at[v]
+		if !added || len(w.ix.mayHaveHappened(w.sk.elems[i].adds)) == 0 {
+			w.thin[v] = true
+			continue
+		}
+		w.shown[i] = true
+		touched = append(touched, i)
+	}
+	for _, v := range r.went {
+		delete(w.thin, v)
+		if i, added := w.sk.at[v]; added {
+			w.shown[i] = false
+			touched = append(touched, i)
+		}
+	}
+	return touched
+}
+
+// elementsOf appends the elements of the set that event g adds or removes.
+func (w *pastWalk) elementsOf(g int32, touched []int32) []int32 {
+	h := w.ix.h
+	from, to := w.ix.steps(g)
+	for s := from; s < to; s++ {
+		if v, ok := h.StepInt(s); ok && h.StepF(s).IsWrite() && w.ix.sets[int32(h.StepKey(s))] == w.sk {
+			touched = append(touched, w.sk.at[v])
+		}
+	}
+	return touched
+}
+
+// firstBad is the first element that is bad. One that was may be fine now, when
+// a remove that came after an earlier reader does not come after this one.
+func (w *pastWalk) firstBad(e, s int32) (badRead, bool) {
+	for i := range w.bad {
+		for w.bad[i] != 0 {
+			bit := bits.TrailingZeros64(w.bad[i])
+			elem := int32(64*i + bit)
+			if b, bad := w.badElement(w.sk, elem, e, s, w.shown[elem]); bad {
+				return b, true
+			}
+			w.bad[i] &^= 1 << bit
+		}
+	}
+	return badRead{}, false
 }
 
 // badElement judges one element.

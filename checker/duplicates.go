@@ -28,19 +28,8 @@ func noDuplicates() Property {
 }
 
 func checkDuplicates(ix *index) Result {
-	h := ix.h
 	var r Result
-	for k := range h.Len() {
-		if h.Outcome(k) != history.OK {
-			continue
-		}
-		from, to := h.Steps(k)
-		for s := from; s < to; s++ {
-			if l := h.StepList(s); h.StepF(s) == history.Read && ix.kind[h.StepKey(s)]&(set|list) != 0 && len(l) > 0 {
-				ix.judgeRepeats(&r, k, int32(s), l)
-			}
-		}
-	}
+	ix.eachRead(func(k int, s int32) { ix.judgeRepeats(&r, k, s) })
 	ix.aboveInterval(&r)
 	r.Findings = smallest(r.Findings)
 	switch {
@@ -57,29 +46,31 @@ func checkDuplicates(ix *index) Result {
 }
 
 // judgeRepeats looks for elements that one read shows more often than they were added.
-func (ix *index) judgeRepeats(r *Result, k int, s int32, l []int64) {
-	r.Chances++
-	seen := make(map[int64]int, len(l))
-	for _, v := range l {
-		seen[v]++
-	}
-	key := int32(ix.h.StepKey(int(s)))
-	for _, v := range l {
-		if seen[v] < 2 || ix.values.twice(key, v) {
-			continue
-		}
-		r.count("repeated element", 1)
-		r.add(func() Finding {
-			story := fmt.Sprintf("%s read %s at %s at %s (#%d) and found element %d %d times. It was added once.",
-				upper(ix.who(k)), ix.h.Keys()[key], ix.nodeName(k), seconds(ix.when(k)), ix.h.Index(k), v, seen[v])
-			ops := []int{k}
-			if w, ok := ix.values.get(key, v); ok {
-				ops = []int{ix.opOfStep(w), k}
-			}
-			return ix.finding("no-duplicates", "repeated element", story, ops, nil)
-		})
+func (ix *index) judgeRepeats(r *Result, k int, s int32) {
+	read := ix.reads[s]
+	if read == nil || read.size == 0 {
 		return
 	}
+	r.Chances++
+	if read.repeats == 0 {
+		return
+	}
+	r.count("repeated element", 1)
+	r.add(func() Finding {
+		key, v, n := int32(ix.h.StepKey(int(s))), read.repeated, 0
+		for _, u := range ix.h.StepList(int(s)) {
+			if u == v {
+				n++
+			}
+		}
+		story := fmt.Sprintf("%s read %s at %s at %s (#%d) and found element %d %d times. It was added once.",
+			upper(ix.who(k)), ix.h.Keys()[key], ix.nodeName(k), seconds(ix.when(k)), ix.h.Index(k), v, n)
+		ops := []int{k}
+		if w, ok := ix.values.get(key, v); ok {
+			ops = []int{ix.opOfStep(w), k}
+		}
+		return ix.finding("no-duplicates", "repeated element", story, ops, nil)
+	})
 }
 
 // aboveInterval counts counters that some leader finally shows above what all

@@ -69,9 +69,9 @@ func (ix *index) judgeEffect(r *Result, s int32, at []map[int64]bool, final int3
 			present++
 		}
 	}
-	e, o := ix.eventOf(s), ix.co()
+	e, o, el := ix.eventOf(s), ix.co(), ix.sets[key].element(v)
 	if h.StepF(int(s)) == history.Remove {
-		if sk := ix.sets[key]; present == len(at) && !o.excusesPresence(sk.elems[sk.at[v]].adds, e) {
+		if present == len(at) && !o.excusesPresence(el.adds, e) {
 			r.Counts["remove undone"]++
 			r.add(func() Finding { return ix.elementFinding(s, v, final, true) })
 		}
@@ -81,7 +81,7 @@ func (ix *index) judgeEffect(r *Result, s int32, at []map[int64]bool, final int3
 		r.Counts["survived"]++
 		return
 	}
-	if sk := ix.sets[key]; sk != nil && o.excusesAbsence(sk.elems[sk.at[v]].removes, e) {
+	if o.excusesAbsence(el.removes, e) {
 		r.Counts["removed"]++
 		return
 	}

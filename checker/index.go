@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"iter"
 	"sync"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -32,6 +33,8 @@ type index struct {
 	tokens  bool
 
 	sets   map[int32]*setKey
+	reads  map[int32]*setRead // answered reads of sets and lists, by step
+	chains [][]int32          // the same in the order in which each follows another
 	clocks map[string][]offset
 	end    finals
 
@@ -44,6 +47,8 @@ type index struct {
 	searched                    *causal
 	orderLock                   sync.Mutex
 	ordered                     *writeOrders
+	setLock                     sync.Mutex
+	badSets                     map[*order]map[int32]badRead
 }
 
 // What a read step returned, when it is not the step of a write.
@@ -129,8 +134,8 @@ func newIndex(h *history.History) *index {
 	}
 	ix.whoServed()
 	ix.whatIsWritten()
+	ix.tellSetReads()
 	ix.whatIsRead()
-	ix.plainSets()
 	ix.clocks = clockOffsets(h)
 	ix.end = readFinals(ix)
 	return ix
@@ -238,7 +243,7 @@ func (ix *index) whatIsWritten() {
 			if h.StepF(s) == history.Delete && h.Outcome(k) != history.Fail {
 				ix.deletes[key] = append(ix.deletes[key], int32(s))
 			}
-			if kindOf(h.StepF(s)) == set {
+			if ix.kind[key]&set != 0 && kindOf(h.StepF(s))&(set|list) != 0 {
 				ix.setKey(key).step(int32(s), h)
 			}
 			v, ok := writtenValue(h, s)
@@ -287,7 +292,7 @@ func (ix *index) whatIsRead() {
 func (ix *index) source(s int, answered bool) int32 {
 	h := ix.h
 	key := int32(h.StepKey(s))
-	if h.StepList(s) != nil {
+	if h.StepIsList(s) {
 		return srcList
 	}
 	if ix.kind[key]&^register != 0 {
@@ -309,19 +314,42 @@ func (ix *index) source(s int, answered bool) int32 {
 }
 
 // eachSource calls f with every write step that a read step certainly returned
-// a value of. An element that was added twice has no certain source.
+// a value of and that the read which it is told by its difference from had not:
+// what that one returned is in the reader's past already. An element that was
+// added twice has no certain source.
 func (ix *index) eachSource(s int, f func(w int32)) {
-	if ix.src[s] >= 0 {
-		f(ix.src[s])
-		return
-	}
-	if ix.src[s] != srcList {
+	r := ix.reads[int32(s)]
+	if r == nil || ix.src[s] != srcList {
+		for w := range ix.sources(s) {
+			f(w)
+		}
 		return
 	}
 	key := int32(ix.h.StepKey(s))
-	for _, v := range ix.h.StepList(s) {
+	for _, v := range r.came {
 		if w, ok := ix.values.get(key, v); ok && !ix.values.twice(key, v) {
 			f(w)
+		}
+	}
+}
+
+// sources are all write steps that a read step certainly returned a value of.
+func (ix *index) sources(s int) iter.Seq[int32] {
+	return func(yield func(w int32) bool) {
+		if ix.src[s] >= 0 {
+			yield(ix.src[s])
+			return
+		}
+		if ix.src[s] != srcList {
+			return
+		}
+		key := int32(ix.h.StepKey(s))
+		for _, p := range ix.h.StepPieces(nil, s) {
+			for _, v := range ix.h.Piece(p) {
+				if w, ok := ix.values.get(key, v); ok && !ix.values.twice(key, v) && !yield(w) {
+					return
+				}
+			}
 		}
 	}
 }

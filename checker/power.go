@@ -51,11 +51,14 @@ func power(ix *index, faults []FaultReport) map[string]int {
 // readAcross says whether operation k returned a value that another leader had accepted.
 func (ix *index) readAcross(k int) bool {
 	from, to := ix.h.Steps(k)
-	across := false
-	for s := from; s < to && !across; s++ {
-		ix.eachSource(s, func(w int32) { across = across || ix.node(ix.opOfStep(w)) != ix.node(k) })
+	for s := from; s < to; s++ {
+		for w := range ix.sources(s) {
+			if ix.node(ix.opOfStep(w)) != ix.node(k) {
+				return true
+			}
+		}
 	}
-	return across
+	return false
 }
 
 // keysInCuts counts keys that two leaders acknowledged writes of during one cut.

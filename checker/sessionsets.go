@@ -1,26 +1,58 @@
 package checker
 
-import "github.com/mlcheck/mlcheck/history"
+import (
+	"slices"
 
-// setWalk is what one session knows of one set.
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// setWalk is what one session knows of one set. An element is looked at when it
+// comes or goes, and when the session has just added or removed it; what stays as
+// it is needs no look.
 type setWalk struct {
-	must  []known // elements that must be shown: own adds, and elements seen
-	gone  []known // own removes
-	shown []int32 // element → the number of the last read that showed it
-	reads int32
+	last      int32   // the step of the last read, or -1
+	shown     []bool  // element → whether the last read showed it
+	ever      []bool  // element → whether any read did
+	head      []int32 // element → what is known of it, a position in entries + 1
+	entries   []known
+	touched   []int32 // elements to look at
+	own, seen int     // how many entries say that an element must be shown
 }
 
-// known is an element, the own add or remove of it, and for an element that was
-// seen the event that saw it first.
+// known is the own add or remove of an element, or the add of one that was seen,
+// and the event that saw it first.
 type known struct {
-	elem, event, reader int32
+	event, reader int32 // reader: -1 for own ones
+	gone          bool  // a remove: it must not be shown
+	next          int32 // the next entry of the element, like head
+}
+
+func newSetWalk(elements int) *setWalk {
+	return &setWalk{last: -1, shown: make([]bool, elements), ever: make([]bool, elements), head: make([]int32, elements)}
+}
+
+func (sw *setWalk) know(elem int32, k known) {
+	k.next = sw.head[elem]
+	sw.entries = append(sw.entries, k)
+	sw.head[elem] = int32(len(sw.entries))
+	sw.count(k, 1)
+}
+
+func (sw *setWalk) count(k known, n int) {
+	switch {
+	case k.gone:
+	case k.reader >= 0:
+		sw.seen += n
+	default:
+		sw.own += n
+	}
 }
 
 func (w *sessionWalk) setStep(key, e, s int32) {
 	sk := w.ix.sets[key]
 	sw := w.sets[key]
 	if sw == nil {
-		sw = &setWalk{shown: make([]int32, len(sk.elems))}
+		sw = newSetWalk(len(sk.elems))
 		w.sets[key] = sw
 	}
 	h := w.ix.h
@@ -28,74 +60,114 @@ func (w *sessionWalk) setStep(key, e, s int32) {
 		w.readSet(sk, sw, e, s)
 		return
 	}
-	v, ok := h.StepInt(int(s))
-	if !ok {
-		return
-	}
-	if h.StepF(int(s)) == history.Add {
-		sw.must = append(sw.must, known{sk.at[v], e, -1})
-	} else {
-		sw.gone = append(sw.gone, known{sk.at[v], e, -1})
+	if v, ok := h.StepInt(int(s)); ok {
+		sw.know(sk.at[v], known{event: e, reader: -1, gone: h.StepF(int(s)) == history.Remove})
+		sw.touched = append(sw.touched, sk.at[v])
 	}
 }
 
 func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
-	sw.reads++
 	var fresh []int32
-	for _, v := range asList(w.ix.h.StepValue(int(s))) {
-		i, ok := sk.at[v]
-		if !ok {
-			continue
-		}
-		if sw.shown[i] == 0 {
+	for _, i := range sw.change(w.ix, sk, s) {
+		sw.touched = append(sw.touched, i)
+		if sw.shown[i] && !sw.ever[i] {
+			sw.ever[i] = true
 			fresh = append(fresh, i)
 		}
-		sw.shown[i] = sw.reads
 	}
-	w.mustShow(sk, sw, e, s)
-	w.mustNotShow(sk, sw, e, s)
+	own, seen := sw.own, sw.seen
+	slices.Sort(sw.touched)
+	look := slices.Compact(sw.touched)
+	sw.touched = nil
+	for _, i := range look {
+		own -= w.settle(sk, sw, i, e, s)
+	}
+	w.chanceIf(own > 0, seen > 0)
 	for _, i := range fresh {
 		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 && w.before(w.ix.eventOf(adds[0]), e) {
-			sw.must = append(sw.must, known{i, w.ix.eventOf(adds[0]), e})
+			sw.know(i, known{event: w.ix.eventOf(adds[0]), reader: e})
 		}
 	}
 }
 
-// mustShow counts each element that went missing once.
-func (w *sessionWalk) mustShow(sk *setKey, sw *setWalk, e, s int32) {
-	own, seen := false, false
-	kept := sw.must[:0]
-	for _, m := range sw.must {
-		g := &w.found.own
-		if m.reader >= 0 {
-			g, seen = &w.found.seen, true
-		} else if m.event == e {
-			kept = append(kept, m)
-			continue
+// change takes over what a read shows, and returns the elements that came or went.
+func (sw *setWalk) change(ix *index, sk *setKey, s int32) (changed []int32) {
+	r := ix.reads[s]
+	turn := func(v int64, shown bool) {
+		if i, ok := sk.at[v]; ok && sw.shown[i] != shown {
+			sw.shown[i] = shown
+			changed = append(changed, i)
+		}
+	}
+	came, went := r.came, r.went
+	if r.base != sw.last { // it is told by its difference from another read, or from none
+		came, went = asList(ix.h.StepValue(int(s))), nil
+		here := make(map[int64]bool, len(came))
+		for _, v := range came {
+			here[v] = true
+		}
+		for i := range sk.elems {
+			if !here[sk.elems[i].v] {
+				turn(sk.elems[i].v, false)
+			}
+		}
+	}
+	for _, v := range came {
+		turn(v, true)
+	}
+	for _, v := range went {
+		turn(v, false)
+	}
+	sw.last = s
+	return changed
+}
+
+// settle judges what is known of one element by what the read at e shows, and
+// forgets what is told or explained, so that each element that went missing
+// counts once. It returns how many own adds are of e itself.
+func (w *sessionWalk) settle(sk *setKey, sw *setWalk, i, e, s int32) (same int) {
+	at := sw.head[i]
+	sw.head[i] = 0
+	for at > 0 {
+		k := &sw.entries[at-1]
+		next := k.next
+		if k.reader < 0 && k.event == e { // the read that counts is still to come
+			sw.touched = append(sw.touched, i)
+			if !k.gone {
+				same++
+			}
+		}
+		keep, broken := w.stands(&sk.elems[i], k, e, sw.shown[i])
+		if keep {
+			k.next, sw.head[i] = sw.head[i], at
 		} else {
-			own = true
+			sw.count(*k, -1)
 		}
-		switch {
-		case sw.shown[m.elem] == sw.reads:
-			kept = append(kept, m)
-		case !w.excusesAbsence(sk.elems[m.elem].removes, m.event):
-			g.broken = append(g.broken, sessionFinding{s, m.event, m.reader, m.elem})
+		if broken {
+			g := &w.found.own
+			if k.reader >= 0 {
+				g = &w.found.seen
+			}
+			g.broken = append(g.broken, sessionFinding{s, k.event, k.reader, i})
 		}
+		at = next
 	}
-	sw.must = kept
-	w.chanceIf(own, seen)
+	return same
 }
 
-func (w *sessionWalk) mustNotShow(sk *setKey, sw *setWalk, e, s int32) {
-	kept := sw.gone[:0]
-	for _, m := range sw.gone {
-		if m.event == e || sw.shown[m.elem] != sw.reads || w.excusesPresence(sk.elems[m.elem].adds, m.event) {
-			kept = append(kept, m)
-			continue
-		}
-		w.found.own.broken = append(w.found.own.broken, sessionFinding{s, m.event, -1, m.elem})
+// stands says whether what is known of an element is still to be watched, and
+// whether the read at e breaks it.
+func (w *sessionWalk) stands(el *element, k *known, e int32, shown bool) (keep, broken bool) {
+	switch {
+	case k.reader < 0 && k.event == e:
+		return true, false
+	case k.gone:
+		broken = shown && !w.excusesPresence(el.adds, k.event)
+		return !broken, broken
+	case shown:
+		return true, false
 	}
-	sw.gone = kept
+	return false, !w.excusesAbsence(el.removes, k.event)
 }
 
 func (w *sessionWalk) chanceIf(own, seen bool) {

@@ -33,7 +33,7 @@ type step struct {
 
 // NewBuilder starts a history.
 func NewBuilder(hd Header) *Builder {
-	b := &Builder{keyID: map[string]int32{}, nodeID: map[string]uint16{}, lists: listInterner{}}
+	b := &Builder{keyID: map[string]int32{}, nodeID: map[string]uint16{}, lists: newListInterner()}
 	b.h.Header, b.h.stepAt = hd, []uint32{0}
 	for _, n := range hd.Nodes {
 		b.nodeOf([]byte(n))
