@@ -3,7 +3,6 @@ package checker
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -30,14 +29,14 @@ func noDuplicates() Property {
 func checkDuplicates(ix *index) Result {
 	var r Result
 	ix.eachRead(func(k int, s int32) { ix.judgeRepeats(&r, k, s) })
-	ix.aboveInterval(&r)
+	ix.countedTwice(&r)
 	r.Findings = smallest(r.Findings)
 	switch {
 	case r.Violations > 0:
 		r.Verdict = Violated
-		r.Reason = fmt.Sprintf("%s an effect twice", plural(r.Violations, "read shows", "reads show"))
+		r.Reason = fmt.Sprintf("effects were seen twice, in %s", plural(r.Violations, "place", "places"))
 	case r.Chances == 0:
-		r.Verdict, r.Reason = Unknown, "0 chances: no read returned an element, and no counter was finally read"
+		r.Verdict, r.Reason = Unknown, "0 chances: no read returned an element, and no counter was read after an increment"
 	default:
 		r.Verdict = Holds
 		r.Reason = fmt.Sprintf("no effect was seen twice (%s)", plural(r.Chances, "chance", "chances"))
@@ -71,37 +70,4 @@ func (ix *index) judgeRepeats(r *Result, k int, s int32) {
 		}
 		return ix.finding("no-duplicates", "repeated element", story, ops, nil)
 	})
-}
-
-// aboveInterval counts counters that some leader finally shows above what all
-// increments that may have happened add up to.
-func (ix *index) aboveInterval(r *Result) {
-	if ix.end.cannot() != "" {
-		return
-	}
-	ivs := ix.intervals()
-	for _, key := range ix.writtenKeys() {
-		iv, ok := ivs[key]
-		if !ok {
-			continue
-		}
-		reads := slices.DeleteFunc(slices.Clone(ix.end.read[key]), func(s int32) bool { return s < 0 })
-		if len(reads) > 0 {
-			r.Chances++
-		}
-		for _, s := range reads {
-			v, _ := ix.h.StepInt(int(s))
-			if v <= iv.high {
-				continue
-			}
-			r.count("counters above their interval", 1)
-			r.add(func() Finding {
-				k := ix.opOfStep(s)
-				story := fmt.Sprintf("Counter %s must end between %d and %d, by the increments that were acknowledged and those that may have happened; the final read at %s returned %d. Increments took effect twice, or decrements were lost.",
-					ix.h.Keys()[key], iv.low, iv.high, ix.nodeName(k), v)
-				return ix.finding("no-duplicates", "above its interval", story, []int{k}, nil)
-			})
-			break
-		}
-	}
 }

@@ -282,7 +282,7 @@ func (j *judge) causes() {
 func (j *judge) cause(l *loss, holders []int) cause {
 	h := j.ix.h
 	k := j.ix.op(l.w)
-	if j.wiped(k) && l.seenAt < 0 {
+	if j.ix.wiped(k) && l.seenAt < 0 {
 		return withDisk
 	}
 	if l.beaten < 0 {
@@ -316,13 +316,9 @@ func (j *judge) restartedSince(node, event int) bool {
 }
 
 // wiped says whether the disk of the leader that acknowledged operation k was wiped later.
-func (j *judge) wiped(k int) bool {
-	for _, ev := range j.ix.h.Events {
-		if ev.Type == history.FaultEvent && ev.Kind == "wipe" && ev.Index > j.ix.h.Index(k) && slices.Contains(ev.Nodes, j.ix.nodeName(k)) {
-			return true
-		}
-	}
-	return false
+func (ix *index) wiped(k int) bool {
+	ws := ix.wipes[ix.nodeName(k)]
+	return len(ws) > 0 && ws[len(ws)-1] > ix.h.Index(k)
 }
 
 // keepsConcurrent says whether a policy promises to keep concurrent writes, so

@@ -36,6 +36,7 @@ type index struct {
 	reads  map[int32]*setRead // answered reads of sets and lists, by step
 	chains [][]int32          // the same in the order in which each follows another
 	clocks map[string][]offset
+	wipes  map[string][]int
 	end    finals
 
 	coOnce, plusOnce, fatesOnce sync.Once
@@ -137,6 +138,7 @@ func newIndex(h *history.History) *index {
 	ix.tellSetReads()
 	ix.whatIsRead()
 	ix.clocks = clockOffsets(h)
+	ix.wipes = wipeIndexes(h)
 	ix.end = readFinals(ix)
 	return ix
 }

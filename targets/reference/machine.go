@@ -25,6 +25,9 @@ type machine struct {
 	cfg   config
 	me    int
 	cells map[string]map[int64]entry // key → element (0: the register) → what is there
+	// counts are the counters: sums of increments, each of which is applied once
+	// at every leader because every update is.
+	counts map[string]int64
 	// applied counts, by origin, the updates that are in cells and in the log.
 	applied []uint64
 	peers   []*peer
@@ -53,7 +56,7 @@ type peer struct {
 }
 
 func newMachine(cfg config, name string, d targets.Disk) *machine {
-	m := &machine{cfg: cfg, me: slices.Index(cfg.nodes, name), cells: map[string]map[int64]entry{}}
+	m := &machine{cfg: cfg, me: slices.Index(cfg.nodes, name), cells: map[string]map[int64]entry{}, counts: map[string]int64{}}
 	m.applied = make([]uint64, len(cfg.nodes))
 	for id, other := range cfg.nodes {
 		to := slices.Contains(cfg.links, history.Link{From: name, To: other})
@@ -180,6 +183,10 @@ func (m *machine) apply(u update) {
 	m.applied[u.origin] = u.seq
 	m.last = max(m.last, u.stamp.time)
 	for _, c := range u.cells {
+		if c.inc {
+			m.counts[c.key] += c.value
+			continue
+		}
 		row := m.cells[c.key]
 		if row == nil {
 			row = map[int64]entry{}
@@ -261,9 +268,9 @@ func performable(ss []history.Step) error {
 		number := s.Value.Set && s.Value.List == nil
 		switch s.F {
 		case history.Read, history.Delete:
-		case history.Write:
+		case history.Write, history.Inc:
 			if !number {
-				return fmt.Errorf("a write of %q needs a number", s.Key)
+				return fmt.Errorf("a write or an increment of %q needs a number", s.Key)
 			}
 		case history.Add, history.Remove:
 			if !number || s.Value.N == 0 { // element 0 is the register
@@ -294,6 +301,8 @@ func (m *machine) perform(ss []history.Step, wall time.Time) string {
 			u.cells = append(u.cells, cell{key: s.Key, element: s.Value.N, value: s.Value.N})
 		case history.Remove:
 			u.cells = append(u.cells, cell{key: s.Key, element: s.Value.N, dead: true})
+		case history.Inc:
+			u.cells = append(u.cells, cell{key: s.Key, value: s.Value.N, inc: true})
 		}
 	}
 	if len(u.cells) == 0 {
@@ -318,9 +327,12 @@ func (m *machine) time(wall time.Time) int64 {
 	return wall.UnixNano()
 }
 
-// read is what a key holds: nothing, a register, or the elements of a set in
-// ascending order. Cells that the same transaction has written come first.
+// read is what a key holds: nothing, a counter, a register, or the elements of a
+// set in ascending order. Cells that the same transaction has written come first.
 func (m *machine) read(key string, own []cell) history.Value {
+	if sum, counted := m.count(key, own); counted {
+		return history.Int(sum)
+	}
 	row := m.cells[key]
 	reg, isSet := history.Value{}, false
 	if e, there := row[0]; there && !e.dead {
@@ -356,4 +368,16 @@ func (m *machine) read(key string, own []cell) history.Value {
 	}
 	slices.Sort(list)
 	return history.List(list...)
+}
+
+// count is the value of a counter, with what the same transaction adds to it;
+// false: the key was never incremented.
+func (m *machine) count(key string, own []cell) (sum int64, counted bool) {
+	sum, counted = m.counts[key]
+	for _, c := range own {
+		if c.inc && c.key == key {
+			sum, counted = sum+c.value, true
+		}
+	}
+	return sum, counted
 }

@@ -34,8 +34,25 @@ func TestLeadersAgreeOnTheGreatestStampsWhateverTheNetworkDid(t *testing.T) {
 			if diff := cmp.Diff(want, m.cells, opaque); diff != "" {
 				t.Fatalf("%s: %s\n%s", n.cfg.nodes[i], diff, n)
 			}
+			if diff := cmp.Diff(sums(n.acked), m.counts); diff != "" {
+				t.Fatalf("%s counts: %s\n%s", n.cfg.nodes[i], diff, n)
+			}
 		}
 	})
+}
+
+func TestACounterShowsWhatItsOwnOperationAdds(t *testing.T) {
+	n := newNet(config{nodes: []string{"n1", "n2"}, topology: "all-to-all", policy: "lww-wall"})
+	e := enc{}
+	e.byte(askSteps)
+	e.steps([]history.Step{
+		{F: history.Inc, Key: "c", Value: history.Int(5)}, {F: history.Read, Key: "c"}, {F: history.Inc, Key: "c", Value: history.Int(-2)}, {F: history.Read, Key: "d"},
+	})
+	d := dec{b: n.step(0, targets.In{Kind: targets.Request, Body: e.b}, 0, false)[1:]}
+	ss := d.steps()
+	if got := n.machines[0].read("c", nil); !got.Equal(history.Int(3)) || !ss[1].Value.Equal(history.Int(5)) || ss[3].Value.Set {
+		t.Errorf("c is %v after 5 and -2; inside it was %v; d is %v", got, ss[1].Value, ss[3].Value)
+	}
 }
 
 func TestEveryUpdateIsAppliedOnceByEveryLeaderAndNothingGoesRound(t *testing.T) {
@@ -181,7 +198,7 @@ func TestTheLastWriteOfATransactionStays(t *testing.T) {
 func TestAStepThatTheStoreDoesNotKnowIsRefused(t *testing.T) {
 	for _, s := range []history.Step{
 		{F: history.Append, Key: "x", Value: history.Int(1)},
-		{F: history.Inc, Key: "x", Value: history.Int(1)},
+		{F: history.Inc, Key: "c"},
 		{F: 99, Key: "x"},
 		{F: history.Add, Key: "s"},
 		{F: history.Write, Key: "x"},

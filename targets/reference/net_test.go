@@ -132,10 +132,12 @@ func (n *leaders) drawSteps(t *rapid.T) []byte {
 	for range rapid.IntRange(1, 3).Draw(t, "steps") {
 		n.value++
 		s := history.Step{Key: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "key"), Value: history.Int(n.value)}
-		s.F = rapid.SampledFrom([]history.F{history.Write, history.Delete, history.Read, history.Add, history.Remove}).Draw(t, "f")
+		s.F = rapid.SampledFrom([]history.F{history.Write, history.Delete, history.Read, history.Add, history.Remove, history.Inc}).Draw(t, "f")
 		switch s.F {
 		case history.Add, history.Remove:
 			s.Key, s.Value = "s", history.Int(rapid.Int64Range(1, 3).Draw(t, "element"))
+		case history.Inc:
+			s.Key = "c"
 		case history.Read, history.Delete:
 			s.Value = history.Value{}
 		}
@@ -173,6 +175,9 @@ func winners(us []update) map[string]map[int64]entry {
 	cells := map[string]map[int64]entry{}
 	for _, u := range us {
 		for _, c := range u.cells {
+			if c.inc {
+				continue
+			}
 			if cells[c.key] == nil {
 				cells[c.key] = map[int64]entry{}
 			}
@@ -182,6 +187,19 @@ func winners(us []update) map[string]map[int64]entry {
 		}
 	}
 	return cells
+}
+
+// sums are the counters that every increment makes when it is added once.
+func sums(us []update) map[string]int64 {
+	counts := map[string]int64{}
+	for _, u := range us {
+		for _, c := range u.cells {
+			if c.inc {
+				counts[c.key] += c.value
+			}
+		}
+	}
+	return counts
 }
 
 func (n *leaders) String() string {

@@ -62,7 +62,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	cfg := config{c.Nodes, links, c.Topology, c.Options["policy"], c.Options["delivery"] == "causal"}
 	return targets.Plan{
 		Worlds: []string{"sim"}, Topologies: []string{"all-to-all", "ring"}, Links: links,
-		Supports: []history.F{history.Read, history.Write, history.Delete, history.Add, history.Remove},
+		Supports: []history.F{history.Read, history.Write, history.Delete, history.Add, history.Remove, history.Inc},
 		Atomic:   true, Granularity: "transaction",
 		Policy: cfg.policy, Claims: claims(cfg), Settle: 2 * resend, System: system{cfg},
 	}, nil

@@ -113,12 +113,30 @@ func (s stamp) less(t stamp) bool {
 }
 
 // cell is one write to one cell of the store: a register, or an element of a
-// set (key, element), present or deleted.
+// set (key, element), present or deleted; or an increment of a counter.
 type cell struct {
 	key     string
 	element int64 // of a set; 0: the register itself
 	value   int64
 	dead    bool // a tombstone
+	inc     bool // value is added to the counter of this key
+}
+
+// What a cell's last byte says.
+const (
+	cellPut = iota
+	cellDead
+	cellInc
+)
+
+func (c cell) kind() byte {
+	switch {
+	case c.dead:
+		return cellDead
+	case c.inc:
+		return cellInc
+	}
+	return cellPut
 }
 
 // update is what one operation changed, and travels and is stored whole.
@@ -140,11 +158,7 @@ func (e *enc) update(u update) {
 		e.string(c.key)
 		e.int(c.element)
 		e.int(c.value)
-		if c.dead {
-			e.byte(1)
-		} else {
-			e.byte(0)
-		}
+		e.byte(c.kind())
 	}
 }
 
@@ -162,7 +176,10 @@ func (d *dec) update(nodes int) update {
 	}
 	u.cells = make([]cell, d.count())
 	for i := range u.cells {
-		u.cells[i] = cell{key: d.string(), element: d.int(), value: d.int(), dead: d.byte() == 1}
+		c := cell{key: d.string(), element: d.int(), value: d.int()}
+		kind := d.byte()
+		c.dead, c.inc = kind == cellDead, kind == cellInc
+		u.cells[i] = c
 	}
 	return u
 }

@@ -17,7 +17,8 @@ func drawUpdate(t *rapid.T, nodes int) update {
 	u.stamp = stamp{rapid.Int64().Draw(t, "time"), u.origin, u.seq}
 	u.deps = rapid.SliceOfN(rapid.Uint64(), nodes, nodes).Draw(t, "deps")
 	u.cells = rapid.SliceOf(rapid.Custom(func(t *rapid.T) cell {
-		return cell{rapid.String().Draw(t, "key"), rapid.Int64().Draw(t, "element"), rapid.Int64().Draw(t, "value"), rapid.Bool().Draw(t, "dead")}
+		kind := rapid.SampledFrom([]byte{cellPut, cellDead, cellInc}).Draw(t, "kind")
+		return cell{rapid.String().Draw(t, "key"), rapid.Int64().Draw(t, "element"), rapid.Int64().Draw(t, "value"), kind == cellDead, kind == cellInc}
 	})).Draw(t, "cells")
 	return u
 }
