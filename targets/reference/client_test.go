@@ -50,7 +50,7 @@ func TestOnlyARefusalSaysThatNothingHappened(t *testing.T) {
 }
 
 func TestClaimsFollowTheOptions(t *testing.T) {
-	always := []string{"convergence", "durability", "no-thin-air", "no-duplicates"}
+	always := []string{"convergence", "durability", "conflict-policy", "no-thin-air", "no-duplicates"}
 	everything := []string{"no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}
 	for _, c := range []struct {
 		topology, policy, delivery string

@@ -71,7 +71,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 // claims are the rows of PROPERTIES section 4 for this store: what a
 // configuration promises under any partition and any skew.
 func claims(cfg config) []history.Claim {
-	names := []string{"convergence", "durability", "no-thin-air", "no-duplicates"}
+	names := []string{"convergence", "durability", "conflict-policy", "no-thin-air", "no-duplicates"}
 	causal := cfg.causal || cfg.topology == "ring"
 	switch {
 	case causal && cfg.policy == "lww-hlc":
