@@ -110,31 +110,65 @@ func power3(exponent int) int64 {
 	return p
 }
 
+// lostDigit is an acknowledged increment that is in no leader's final value.
+type lostDigit struct {
+	step     int32
+	exponent int
+	final    int32
+	seenAt   int // a leader other than its own that had shown it, or -1
+}
+
 // lostIncrements counts acknowledged increments that are in no leader's final
 // value, and counters that every leader shows off their interval.
 func (ix *index) lostIncrements(r *Result) {
+	lost := map[int32][]*lostDigit{}
+	var inOrder []*lostDigit
 	for _, t := range ix.totals() {
-		reads, all := ix.ends(t.key)
 		if exact := t.exactly(); exact != nil {
-			ix.lostDigits(r, exact, reads, all)
+			lost[t.key] = ix.lostDigits(r, t.key, exact)
+			inOrder = append(inOrder, lost[t.key]...)
 		} else if off, s := t.ends(ix); off == missing || off == mixed {
 			ix.endFinding(r, "durability", t, off, s)
 		}
 	}
+	if len(inOrder) == 0 {
+		return
+	}
+	ix.eachRead(func(k int, s int32) {
+		for _, l := range lost[int32(ix.h.StepKey(int(s)))] {
+			if v, _ := ix.h.StepInt(int(s)); times(v, l.exponent) > 0 && ix.node(k) != ix.node(ix.opOfStep(l.step)) {
+				l.seenAt = ix.node(k)
+			}
+		}
+	})
+	for _, l := range inOrder {
+		if l.seenAt < 0 && ix.wiped(ix.opOfStep(l.step)) {
+			r.count("lost with its disk", 1)
+			continue
+		}
+		r.count("lost", 1)
+		r.count(lostLabel(l.seenAt), 1)
+		r.add(func() Finding { return ix.digitFinding(l) })
+	}
 }
 
-func (ix *index) lostDigits(r *Result, exact *ternary, reads []int32, all bool) {
+// lostDigits counts what became of each acknowledged increment, and returns those
+// that no leader has.
+func (ix *index) lostDigits(r *Result, key int32, exact *ternary) (lost []*lostDigit) {
+	reads, all := ix.ends(key)
 	for i, step := range exact.of {
 		step--
 		if step < 0 || ix.h.Outcome(ix.opOfStep(step)) != history.OK {
 			continue
 		}
-		at := 0
-		for _, s := range reads {
-			if s < 0 {
+		at, here := 0, make([]fate, len(reads))
+		for n, s := range reads {
+			if here[n] = unread; s < 0 {
 				continue
 			}
+			here[n] = superseded
 			if v, _ := ix.h.StepInt(int(s)); times(v, i) > 0 {
+				here[n] = survived
 				at++
 			}
 		}
@@ -143,31 +177,17 @@ func (ix *index) lostDigits(r *Result, exact *ternary, reads []int32, all bool) 
 			r.count("survived", 1)
 		case at > 0:
 			r.count("partial", 1)
-		case !all:
-		case ix.wiped(ix.opOfStep(step)) && !ix.shownElsewhere(step, i):
-			r.count("lost with its disk", 1)
-		default:
-			r.count("lost", 1)
-			r.add(func() Finding { return ix.digitFinding(step, i, reads[0]) })
+			r.count(ix.partialWord(here), 1)
+		case all:
+			lost = append(lost, &lostDigit{step, i, reads[0], -1})
 		}
 	}
+	return lost
 }
 
-// shownElsewhere says whether a leader other than the one that acknowledged it
-// ever showed the increment of 3^exponent.
-func (ix *index) shownElsewhere(step int32, exponent int) bool {
-	found := false
-	ix.eachRead(func(k int, s int32) {
-		if ix.h.StepKey(int(s)) == ix.h.StepKey(int(step)) && ix.node(k) != ix.node(ix.opOfStep(step)) {
-			v, _ := ix.h.StepInt(int(s))
-			found = found || times(v, exponent) > 0
-		}
-	})
-	return found
-}
-
-func (ix *index) digitFinding(step int32, exponent int, final int32) Finding {
-	story := fmt.Sprintf("The increment of %s by %d was %s. At the end it is in no leader's value: the final read at %s returned %s.",
-		ix.h.Keys()[ix.h.StepKey(int(step))], power3(exponent), ix.acked(ix.eventOf(step)), ix.nodeName(ix.opOfStep(final)), ix.assigned(final))
-	return ix.finding("durability", "lost", story, []int{ix.opOfStep(step), ix.opOfStep(final)}, nil)
+func (ix *index) digitFinding(l *lostDigit) Finding {
+	k, end := ix.opOfStep(l.step), ix.opOfStep(l.final)
+	story := fmt.Sprintf("The increment of %s by %d was %s. At the end it is in no leader's value: the final read at %s returned %s. %s",
+		ix.h.Keys()[ix.h.StepKey(int(l.step))], power3(l.exponent), ix.acked(ix.eventOf(l.step)), ix.nodeName(end), ix.assigned(l.final), ix.seenWords(k, l.seenAt))
+	return ix.finding("durability", lostLabel(l.seenAt), story, []int{k, end}, nil)
 }

@@ -95,7 +95,7 @@ func TestWhatACounterMayShow(t *testing.T) {
 		{"on a disk that was wiped", "durability", "holds", "s1@n1 inc c 5\ns2@n2 inc c 2\nfault 1 wipe effective n1\n" + finals("2")},
 		{"on a disk that was not", "durability", "violated 1 below its interval", "s1@n1 inc c 5\ns2@n2 inc c 2\nfault 1 wipe effective n2\n" + finals("2")},
 		{"exactly that on a disk that was wiped", "durability", "holds", "s1@n1 inc c 1\ns2@n2 inc c 3\nfault 1 wipe effective n1\n" + finals("3")},
-		{"which another leader had shown", "durability", "violated 1 lost", "s1@n1 inc c 1\ns3@n3 r c 1\ns2@n2 inc c 3\nfault 1 wipe effective n1\n" + finals("3")},
+		{"which another leader had shown", "durability", "violated 1 rolled back", "s1@n1 inc c 1\ns3@n3 r c 1\ns2@n2 inc c 3\nfault 1 wipe effective n1\n" + finals("3")},
 		{"an own increment", "read-your-writes", "violated 1 own increment not counted", "s2@n2 inc c 5\ns1@n1 inc c 4\ns1@n1 r c 3\n"},
 		{"an own increment among others", "read-your-writes", "holds", "s2@n2 inc c 5\ns1@n1 inc c 4\ns1@n1 r c 4\n"},
 		{"exactly the own one", "read-your-writes", "violated 1 own increment not counted", "s2@n2 inc c 3\ns1@n1 inc c 1\ns1@n1 r c 3\n"},
@@ -143,7 +143,7 @@ func TestAnExactCounterNamesTheIncrementThatWasLost(t *testing.T) {
 		final n2 r c 1
 		final n3 r c 1`)
 	r := check(t, "durability", h)
-	if r.Violations != 1 || r.Findings[0].Label != "lost" || r.Findings[0].Ops[0] != 3 || r.Counts["survived"] != 1 {
+	if r.Violations != 1 || r.Findings[0].Label != "never left its origin" || r.Findings[0].Ops[0] != 3 || r.Counts["survived"] != 1 {
 		t.Errorf("%+v", r)
 	}
 }

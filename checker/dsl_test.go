@@ -193,7 +193,7 @@ func (p *parser) do(session int, node, what string, final, complete bool) error 
 
 var functions = map[string]history.F{
 	"r": history.Read, "w": history.Write, "d": history.Delete, "add": history.Add, "rem": history.Remove,
-	"app": history.Append, "inc": history.Inc,
+	"app": history.Append, "ins": history.Insert, "inc": history.Inc,
 }
 
 func step(f []string) (history.Step, error) {

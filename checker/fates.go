@@ -34,6 +34,7 @@ const (
 // fates are the fates of all acknowledged writes of registers.
 type fates struct {
 	counts  map[fate]int
+	partial map[string]int // what is partial, by which leaders have it
 	lost    []loss
 	dropped []loss
 }
@@ -51,7 +52,7 @@ type loss struct {
 // fates works them out once for all properties that count them: O(k) a write.
 func (ix *index) fates() *fates {
 	ix.fatesOnce.Do(func() {
-		ix.fateList = &fates{counts: map[fate]int{}}
+		ix.fateList = &fates{counts: map[fate]int{}, partial: map[string]int{}}
 		o := ix.co()
 		if o.flaw != "" {
 			return
@@ -154,12 +155,10 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 	}
 	for _, f := range here[1:] {
 		if f != here[0] {
-			if slices.Contains(here, survived) {
-				return partial, loss{}
-			}
-			if slices.Contains(here, unread) {
+			if !slices.Contains(here, survived) && slices.Contains(here, unread) {
 				return undecided, loss{} // it may have survived where nobody could look
 			}
+			j.partial[j.ix.partialWord(here)]++
 			return partial, loss{}
 		}
 	}
@@ -169,6 +168,24 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 		}
 	}
 	return here[0], first
+}
+
+// partialWord says which leaders have a write.
+func (ix *index) partialWord(here []fate) string {
+	var have, not []string
+	for i, f := range here {
+		switch name := ix.h.Nodes()[ix.end.nodes[i]]; f {
+		case survived:
+			have = append(have, name)
+		case unread:
+		default:
+			not = append(not, name)
+		}
+	}
+	if len(have) == 0 {
+		return "partial: replaced by different writes at " + joined(not)
+	}
+	return "partial: at " + joined(have) + ", not at " + joined(not)
 }
 
 // atLeader is the fate of w at the leader whose final read is step s, and the

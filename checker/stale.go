@@ -125,7 +125,13 @@ func (fs *fates) byName() map[string]int {
 			m[name] = n
 		}
 	}
+	for name, n := range fs.partial {
+		m[name] = n
+	}
 	for _, l := range fs.lost {
+		if l.cause == vanished {
+			m[lostLabel(l.seenAt)]++
+		}
 		m[[...]string{"", "stale win", "lost", "stale win or lost: cannot be told apart without stamps", "lost with its disk"}[l.cause]]++
 	}
 	return m
@@ -163,7 +169,25 @@ func (ix *index) staleFinding(property string, l loss) Finding {
 		From: ix.h.Index(ix.op(l.beaten)), To: ix.h.Index(ix.opOfStep(l.final)), Kind: "wr",
 		Because: fmt.Sprintf("the final read at %s returned %s", ix.nodeName(ix.opOfStep(l.final)), winner),
 	})
+	if e, ok := ix.stampEdge(l); ok {
+		edges = append(edges, e)
+	}
 	return ix.finding(property, label, story, ops, edges)
+}
+
+// stampEdge says by which stamps the older write won, and how far apart they say
+// that the clocks were.
+func (ix *index) stampEdge(l loss) (Edge, bool) {
+	winner, loser := ix.op(l.beaten), ix.op(l.w)
+	d, stamped := ix.skew(winner, loser)
+	if !stamped || winner == loser {
+		return Edge{}, false
+	}
+	because := fmt.Sprintf("it has the stamp %s and the newer write %s", ix.h.Meta(winner).Stamp, ix.h.Meta(loser).Stamp)
+	if a, b := ix.nodeName(winner), ix.nodeName(loser); a != b {
+		because += "; by these stamps " + ahead(a, b, d)
+	}
+	return Edge{From: ix.h.Index(loser), To: ix.h.Index(winner), Kind: "stamp", Because: because}, true
 }
 
 // where says who answered an operation, and when.
