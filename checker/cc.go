@@ -29,7 +29,25 @@ func causalApplies(h *history.History) string {
 			return ""
 		}
 	}
+	if readsStray(h) {
+		return ""
+	}
 	return "no register and no set is written"
+}
+
+// readsStray says whether any read returned a number from a key that nobody
+// changes at all: a value out of thin air, even where nothing else is written.
+func readsStray(h *history.History) bool {
+	changed := make([]bool, len(h.Keys()))
+	for s := range stepCount(h) {
+		changed[h.StepKey(s)] = changed[h.StepKey(s)] || h.StepF(s).IsWrite()
+	}
+	for s := range stepCount(h) {
+		if v, isInt := h.StepInt(s); isInt && v != 0 && h.StepF(s) == history.Read && !changed[h.StepKey(s)] {
+			return true
+		}
+	}
+	return false
 }
 
 // badRead is a read that breaks causality, and the write that it should have
@@ -44,9 +62,16 @@ type badRead struct {
 // causal is what the search for bad patterns found on one order.
 type causal struct {
 	bad     []badRead
-	rivals  []rival // what reads say about concurrent writes, where that was asked for
 	chances int
-	choices int // reads with such a write in their past
+	// against are the reads that let a write win over a concurrent one that was
+	// placed later: without any, the order of placing explains every choice.
+	against int
+}
+
+func (c *causal) join(other *causal) {
+	c.bad = append(c.bad, other.bad...)
+	c.chances += other.chances
+	c.against += other.against
 }
 
 func checkCC(ctx context.Context, ix *index) Result {
@@ -54,13 +79,13 @@ func checkCC(ctx context.Context, ix *index) Result {
 	if o.flaw != "" {
 		return Result{Verdict: Unknown, Reason: o.flaw}
 	}
-	c, err := ix.patterns(ctx)
+	j, err := o.judge(ctx)
 	if err != nil {
-		return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
+		return stopped(err)
 	}
-	r := o.causalResult("cc", c)
+	r := o.causalResult("cc", &j.causes)
 	r.Findings = smallest(r.Findings)
-	only, err := ix.lostAtMoves(ctx, c, &r)
+	only, err := ix.lostAtMoves(ctx, &j.causes, &r)
 	switch {
 	case r.Violations > 0:
 		r.Verdict = Violated
@@ -79,8 +104,13 @@ func checkCC(ctx context.Context, ix *index) Result {
 	return r
 }
 
+// stopped is the result of a check whose time ran out.
+func stopped(err error) Result {
+	return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
+}
+
 // causalResult counts what breaks causal consistency, and tells of the nearest.
-func (o *order) causalResult(property string, c causal) Result {
+func (o *order) causalResult(property string, c *causal) Result {
 	r := Result{Chances: c.chances, Counts: map[string]int{}}
 	for _, b := range c.bad {
 		r.Counts[b.label]++
@@ -102,151 +132,24 @@ func (r *Result) count(name string, n int) {
 	r.Counts[name] += n
 }
 
-// patterns are the bad patterns of co, worked out once for all who ask; a search
-// that was stopped is not kept.
-func (ix *index) patterns(ctx context.Context) (causal, error) {
-	o := ix.co()
-	ix.searchLock.Lock()
-	defer ix.searchLock.Unlock()
-	if ix.searched != nil {
-		return *ix.searched, nil
-	}
-	c, err := o.badPatterns(ctx, true)
-	if err == nil {
-		ix.searched = &c
-	}
-	return c, err
-}
-
-// badPatterns looks at every answered read: O(n·k·log n), on all processors.
-func (o *order) badPatterns(ctx context.Context, rivals bool) (causal, error) {
-	parts, err := parallel(ctx, o.ix.h.Len(), func(from, to int) causal {
-		var c causal
-		if rivals {
-			c.rivals = []rival{}
-		}
-		for k := from; k < to; k++ {
-			if o.ix.h.Outcome(k) == history.OK {
-				o.badReads(k, &c)
-			}
-		}
-		return c
-	})
-	var all causal
-	n := 0
-	for _, p := range parts {
-		n += len(p.rivals)
-	}
-	all.rivals = make([]rival, 0, n)
-	for _, p := range parts {
-		all.bad, all.rivals = append(all.bad, p.bad...), append(all.rivals, p.rivals...)
-		all.chances, all.choices = all.chances+p.chances, all.choices+p.choices
-	}
-	return all, err
-}
-
-func (o *order) badReads(k int, c *causal) {
-	h, ix := o.ix.h, o.ix
-	from, to := h.Steps(k)
-	for s := from; s < to; s++ {
-		if h.StepF(s) != history.Read {
-			continue
-		}
-		key := int32(h.StepKey(s))
-		e := ix.eventOf(int32(s))
-		switch kd := ix.kind[key]; {
-		case kd == set:
-			o.badSetRead(key, e, int32(s), c)
-		case kd&^register == 0 && h.StepList(s) == nil:
-			if !h.Final(k) && o.chance(key, e) {
-				c.chances++
-			}
-			if b, bad := o.badRead(key, e, int32(s), c); bad {
-				c.bad = append(c.bad, b)
-			}
-		}
-	}
-}
-
-// chance says whether a write of the key was in the reader's past before it
-// read: then at least the initial state could have been returned wrongly.
+// chance says whether a write of the key was in the past of e before it read:
+// then at least the initial state could have been returned wrongly.
 func (o *order) chance(key, e int32) bool {
-	s := o.slot[e]
-	if s < 0 {
-		return false
+	row, s := int32(0), o.slot[e]
+	if s >= 0 && o.pos[e] > 0 {
+		row = o.row[o.slots[s].events[o.pos[e]-1]]
 	}
-	var row []int32
-	if o.pos[e] > 0 {
-		row = o.rows[o.row[o.slots[s].events[o.pos[e]-1]]]
-	}
+	return s >= 0 && o.knew(key, o.viewOfRow(row, s, o.pos[e]))
+}
+
+// knew says whether a write of the key is in a past.
+func (o *order) knew(key int32, past view) bool {
 	for _, r := range o.keys.of(key) {
-		n := at(row, r.slot)
-		if r.slot == s {
-			n = o.pos[e]
-		}
-		if o.keys.at[r.from] < n {
+		if o.keys.at[r.from] < past.of(r.slot) {
 			return true
 		}
 	}
 	return false
-}
-
-// badRead judges one read of a register, and notes in c which write it puts
-// before which.
-func (o *order) badRead(key, e, s int32, c *causal) (badRead, bool) {
-	ix := o.ix
-	src := ix.src[s]
-	if own := ix.ownBefore(s, e, key); own >= 0 && src != srcThinAir {
-		if src >= 0 && ix.eventOf(src) == e {
-			return badRead{}, false
-		}
-		if src == srcNothing && ix.h.StepF(int(own)) == history.Delete {
-			return badRead{}, false
-		}
-		return badRead{s, e, -1, labelFor(src)}, true
-	}
-	switch {
-	case src >= 0:
-		if g := ix.eventOf(src); g != e && o.row[e] >= 0 {
-			known := len(c.rivals)
-			if w := o.overwritten(key, g, e, s, c); w >= 0 {
-				c.rivals = c.rivals[:known]
-				return badRead{s, w, -1, "WriteCORead"}, true
-			}
-			if len(c.rivals) > known {
-				c.choices++
-			}
-		}
-	case src == srcThinAir:
-		return badRead{s, -1, -1, "ThinAirRead"}, true
-	case src == srcInitial:
-		if w := o.writtenBefore(key, e); w >= 0 {
-			return badRead{s, w, -1, "WriteCOInitRead"}, true
-		}
-	case src == srcNothing:
-		if w := o.writtenBefore(key, e); w >= 0 && !o.deleteExplains(key, e) {
-			return badRead{s, w, -1, "WriteCOInitRead"}, true
-		}
-	}
-	return badRead{}, false
-}
-
-func labelFor(src int32) string {
-	if src >= 0 {
-		return "WriteCORead"
-	}
-	return "WriteCOInitRead"
-}
-
-// ownBefore is the last step before s by which the same event writes the key, or -1.
-func (ix *index) ownBefore(s, e, key int32) int32 {
-	from, _ := ix.steps(e)
-	for t := s - 1; t >= int32(from); t-- {
-		if ix.h.StepF(int(t)).IsWrite() && int32(ix.h.StepKey(int(t))) == key {
-			return t
-		}
-	}
-	return -1
 }
 
 // deleteExplains says whether any delete of the key may be what e read: one that
@@ -259,7 +162,7 @@ func (o *order) deleteExplains(key, e int32) bool {
 		case d == e, o.before(e, d): // it came after the read
 		case !o.ix.certain(d):
 			return true
-		case !o.before(d, e) || o.overwritten(key, d, e, -1, nil) < 0:
+		case !o.before(d, e) || o.overwritten(key, d, e) < 0:
 			return true
 		}
 	}
@@ -269,7 +172,7 @@ func (o *order) deleteExplains(key, e int32) bool {
 // lostAtMoves counts the reads that are wrong only if sessions are ordered
 // across leaders, by the move at which the order was lost; base is what is
 // wrong anyway.
-func (ix *index) lostAtMoves(ctx context.Context, base causal, r *Result) (int, error) {
+func (ix *index) lostAtMoves(ctx context.Context, base *causal, r *Result) (int, error) {
 	if !ix.sessionsMove() {
 		return 0, ctx.Err()
 	}
@@ -277,10 +180,11 @@ func (ix *index) lostAtMoves(ctx context.Context, base causal, r *Result) (int, 
 	if o.flaw != "" {
 		return 0, nil
 	}
-	c, err := o.badPatterns(ctx, false)
+	j, err := o.judge(ctx)
 	if err != nil {
 		return 0, err
 	}
+	c := &j.causes
 	on := map[int32]bool{}
 	for _, b := range base.bad {
 		on[b.step] = true

@@ -10,7 +10,7 @@ import (
 
 // causalFindings puts the shortest-looking bad reads into words: those of the
 // reader's own session first, then those that are close together.
-func (ix *index) causalFindings(property string, o *order, c causal, forward []int32) []Finding {
+func (ix *index) causalFindings(property string, o *order, c *causal, forward []int32) []Finding {
 	bad := slices.Clone(c.bad)
 	far := func(b badRead) int {
 		if b.by < 0 {
@@ -71,6 +71,9 @@ func (ix *index) badReadFinding(property string, o *order, b badRead) Finding {
 	}
 	if b.elem >= 0 {
 		return ix.badElementFinding(property, o, b, reader)
+	}
+	if f, torn := ix.tornFinding(property, b, reader); torn {
+		return f
 	}
 	hops := o.path(b.by, e)
 	newer := ix.written(b.by, key)

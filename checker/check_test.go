@@ -140,7 +140,7 @@ func TestOnlyChecksWhatWasAskedFor(t *testing.T) {
 }
 
 func TestEmptyHistoriesAreUnknown(t *testing.T) {
-	for _, text := range []string{"", "s1@n1 r x -", "end quiet", "final n1 r x 3", "s1@n1 w x 1 info", "( s1@n1 w x 1"} {
+	for _, text := range []string{"", "s1@n1 r x -", "end quiet", "final n1 r x 0", "s1@n1 w x 1 info", "( s1@n1 w x 1"} {
 		if res := Check(context.Background(), parse(t, claims("convergence", "cc", "durability"), text), Options{}); res.Exit != ExitUnknown {
 			t.Errorf("%q: %s", text, res.Why)
 		}

@@ -1,11 +1,63 @@
 package checker
 
-import "slices"
+import (
+	"context"
+	"slices"
+
+	"github.com/mlcheck/mlcheck/history"
+)
 
 // rival is an edge of the conflict order: step reader returned the write won
 // though the concurrent write lost of the same key was in its past, so every
 // order of the writes that explains the read has lost before won. Both are events.
 type rival struct{ lost, won, reader int32 }
+
+// rivals are all the choices that reads make between concurrent writes: of each
+// session the last write of the key in the reader's past, since the earlier ones
+// are before it. A read that breaks cc makes none. O(n·k·log n), on all processors.
+func (o *order) rivals(ctx context.Context, bad []badRead) ([]rival, error) {
+	wrong := make(map[int32]bool, len(bad))
+	for _, b := range bad {
+		wrong[b.step] = true
+	}
+	parts, err := parallel(ctx, stepCount(o.ix.h), func(from, to int) []rival {
+		var found []rival
+		for s := int32(from); s < int32(to); s++ {
+			if o.ix.src[s] >= 0 && !wrong[s] && o.chooses(s) {
+				found = o.choices(s, found)
+			}
+		}
+		return found
+	})
+	return slices.Concat(parts...), err
+}
+
+// chooses says whether step s is the answered read of a session.
+func (o *order) chooses(s int32) bool {
+	k := o.ix.opOfStep(s)
+	return o.ix.h.StepF(int(s)) == history.Read && o.ix.h.Outcome(k) == history.OK && !o.ix.final(k)
+}
+
+// choices adds the rivals of the write that step s returned.
+func (o *order) choices(s int32, found []rival) []rival {
+	e, w := o.ix.eventOf(s), o.ix.eventOf(o.ix.src[s])
+	if w == e {
+		return found
+	}
+	past, own := o.viewOf(e), o.viewOf(w)
+	for _, r := range o.keys.of(int32(o.ix.h.StepKey(int(s)))) {
+		n := o.keys.upTo(r, past.of(r.slot))
+		// Nearly every write that e knows of was known to w too: its row alone
+		// says so, without a look at the rows of the others.
+		if n == 0 || o.keys.at[int(r.from)+n-1] < own.of(r.slot) {
+			continue
+		}
+		if v := o.keys.event[int(r.from)+n-1]; v != w {
+			found = append(found, rival{v, w, s})
+		}
+	}
+	return found
+}
 
 // conflicts is the graph in which causal and conflict order together must have
 // no cycle. Its nodes are only the writes that are ends of conflict edges, slot

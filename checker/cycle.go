@@ -1,5 +1,7 @@
 package checker
 
+import "slices"
+
 // breakCycle finds, when no slot can go on, a cycle of slots that wait for each
 // other, remembers it, and lets one of its events be placed without what it
 // waits for. It returns the slot that can go on, or false when all is placed.
@@ -24,19 +26,13 @@ func (p *placing) breakCycle() (int32, bool) {
 		}
 		step[s] = len(walk)
 		walk = append(walk, s)
-		s = p.home[p.missing(p.head(s))]
+		s = p.slot[p.missing(p.head(s))]
 	}
 	p.cycles = append(p.cycles, p.cycleOf(walk))
 	s = walk[0]
 	p.forced[p.head(s)] = true
 	for t := range p.waiting {
-		kept := p.waiting[t][:0]
-		for _, w := range p.waiting[t] {
-			if w.slot != s {
-				kept = append(kept, w)
-			}
-		}
-		p.waiting[t] = kept
+		p.waiting[t] = slices.DeleteFunc(p.waiting[t], func(w waiting) bool { return w.slot == s })
 	}
 	return s, true
 }

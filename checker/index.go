@@ -22,7 +22,7 @@ type index struct {
 	single bool // every operation has exactly one step
 	byStep bool
 	n      int     // events
-	opOf   []int32 // byStep: the operation of a step
+	opOf   []int32 // the operation of a step; nil if every operation has one
 
 	kind    []kind            // of each key
 	deletes map[int32][]int32 // key → steps of deletes that did not fail
@@ -31,6 +31,7 @@ type index struct {
 	read    []bool  // events whose write some read returned, or nil until one was
 	served  []uint16
 	tokens  bool
+	lists   bool // some read returned several values
 
 	sets   map[int32]*setKey
 	reads  map[int32]*setRead // answered reads of sets and lists, by step
@@ -42,12 +43,6 @@ type index struct {
 	coOnce, plusOnce, fatesOnce sync.Once
 	coOrder, plusOrder          *order
 	fateList                    *fates
-	walkLock                    sync.Mutex
-	walked                      *bySession
-	searchLock                  sync.Mutex
-	searched                    *causal
-	orderLock                   sync.Mutex
-	ordered                     *writeOrders
 	setLock                     sync.Mutex
 	badSets                     map[*order]map[int32]badRead
 }
@@ -123,8 +118,7 @@ func singleSteps(h *history.History) bool {
 // newIndex reads the whole history twice: O(n) plus the elements of its lists.
 func newIndex(h *history.History) *index {
 	ix := &index{h: h, n: h.Len(), single: singleSteps(h), deletes: map[int32][]int32{}, sets: map[int32]*setKey{}}
-	if !ix.single && h.Header.Granularity != "transaction" {
-		ix.byStep, ix.n = true, stepCount(h)
+	if !ix.single {
 		ix.opOf = make([]int32, stepCount(h))
 		for k := range h.Len() {
 			from, to := h.Steps(k)
@@ -132,6 +126,9 @@ func newIndex(h *history.History) *index {
 				ix.opOf[s] = int32(k)
 			}
 		}
+	}
+	if !ix.single && h.Header.Granularity != "transaction" {
+		ix.byStep, ix.n = true, stepCount(h)
 	}
 	ix.whoServed()
 	ix.whatIsWritten()
@@ -173,24 +170,14 @@ func (ix *index) eventOf(step int32) int32 {
 	if ix.byStep || ix.single {
 		return step
 	}
-	// Operations of several steps under one granularity: search, O(log n).
-	lo, hi := 0, ix.h.Len()
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if _, to := ix.h.Steps(mid); int(step) < to {
-			hi = mid
-		} else {
-			lo = mid + 1
-		}
-	}
-	return int32(lo)
+	return ix.opOf[step]
 }
 
 func (ix *index) opOfStep(step int32) int {
-	if ix.byStep {
-		return int(ix.opOf[step])
+	if ix.single {
+		return int(step)
 	}
-	return int(ix.eventOf(step))
+	return int(ix.opOf[step])
 }
 
 func (ix *index) whoServed() {
@@ -198,8 +185,7 @@ func (ix *index) whoServed() {
 	for i, n := range ix.h.Nodes() {
 		ids[n] = uint16(i)
 	}
-	for k := range ix.h.Len() {
-		m := ix.h.Meta(k)
+	for k, m := range ix.h.EachMeta() {
 		ix.tokens = ix.tokens || m.Token != ""
 		id, known := ids[m.By]
 		if m.By == "" || !known || int(id) == ix.h.Node(k) {
@@ -237,7 +223,7 @@ func (ix *index) whatIsWritten() {
 			greatest = max(greatest, v)
 		}
 	}
-	ix.values = newValues(writes, greatest)
+	ix.values = newValues(h, writes, greatest)
 	for k := range h.Len() {
 		from, to := h.Steps(k)
 		for s := from; s < to; s++ {
@@ -295,6 +281,7 @@ func (ix *index) source(s int, answered bool) int32 {
 	h := ix.h
 	key := int32(h.StepKey(s))
 	if h.StepIsList(s) {
+		ix.lists = true
 		return srcList
 	}
 	if ix.kind[key]&^register != 0 {

@@ -75,6 +75,37 @@ func TestWallClocksThatAreOffLetStaleWritesWin(t *testing.T) {
 	}
 }
 
+// What the findings say of a stale win is what happened inside the store: the
+// leader that acknowledged the write had applied the one that beat it, and its
+// clock had given that one the later stamp.
+func TestEveryStaleWinHappenedInTheStore(t *testing.T) {
+	told := 0
+	for seed := range uint64(60) {
+		sim := randomStore(simOptions{seed: seed, sessions: 6, keys: 3, ops: 400, skew: true, stamps: seed%2 == 0, info: seed%3 == 0})
+		ix := newIndex(sim.history)
+		for _, l := range ix.fates().lost {
+			if l.cause != staleWin || l.beaten < 0 {
+				t.Errorf("seed %d: a store that loses nothing lost a write: %+v", seed, l)
+				continue
+			}
+			w, u := valueOf(ix, l.w, l.key), valueOf(ix, l.beaten, l.key)
+			stamp, knew := sim.knew[w][u]
+			told++
+			if !knew || !sim.stamps[w].less(stamp) {
+				t.Errorf("seed %d: %d lost to %d. Known to its leader: %v; stamped %v and %v", seed, w, u, knew, sim.stamps[w], stamp)
+			}
+		}
+	}
+	if told < 200 {
+		t.Errorf("%d lost writes were compared", told)
+	}
+}
+
+func valueOf(ix *index, e, key int32) int64 {
+	v, _ := ix.h.StepInt(int(ix.writeOf(e, key)))
+	return v
+}
+
 func TestOutOfOrderDeliveryBreaksCausality(t *testing.T) {
 	found := 0
 	for seed := range uint64(10) {

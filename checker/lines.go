@@ -75,10 +75,8 @@ func (ls *lines) missing(o *order, e int32) int32 {
 			return g
 		}
 		row := l.rows[len(l.rows)-1]
-		if at(o.rows[row], o.slot[g]) <= o.pos[g] {
-			p := &placing{order: o}
-			row = p.merge(row, false, o.rows[o.row[g]])
-			o.rows[row] = o.raise(o.rows[row], o.slot[g], o.pos[g]+1)
+		if o.rows.at(row, o.slot[g]) <= o.pos[g] {
+			row = o.joined(o.rows.fork(row), g)
 		}
 		l.rows = append(l.rows, row)
 	}

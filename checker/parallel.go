@@ -17,15 +17,24 @@ func parallel[T any](ctx context.Context, n int, f func(from, to int) T) ([]T, e
 
 // parallelBy is parallel with ranges of the given size.
 func parallelBy[T any](ctx context.Context, size, n int, f func(from, to int) T) ([]T, error) {
-	parts := make([]T, (n+size-1)/size)
+	return parallelEach(ctx, (n+size-1)/size, func() func(int) T {
+		return func(i int) T { return f(i*size, min(n, (i+1)*size)) }
+	})
+}
+
+// parallelEach calls f with 0…n-1 on all processors, each of which makes its own
+// f, and gives the results back in order.
+func parallelEach[T any](ctx context.Context, n int, newF func() func(i int) T) ([]T, error) {
+	parts := make([]T, n)
 	failed := make([]error, len(parts))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(parts)) {
 		wg.Go(func() {
+			f := newF()
 			for i := range next {
 				if ctx.Err() == nil {
-					failed[i] = guard(func() { parts[i] = f(i*size, min(n, (i+1)*size)) })
+					failed[i] = guard(func() { parts[i] = f(i) })
 				}
 			}
 		})

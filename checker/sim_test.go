@@ -25,6 +25,11 @@ type simOptions struct {
 type simulated struct {
 	history *history.History
 	beaten  int // acknowledged writes that lost to one that their leader had applied before
+	// knew is, by written value, every value of its key that its leader had
+	// applied when it accepted it.
+	knew map[int64]map[int64]wall
+	// stamps are of every written value.
+	stamps map[int64]wall
 }
 
 // randomStore is last write wins on three leaders: with hybrid stamps and causal
@@ -32,7 +37,7 @@ type simulated struct {
 // does not. It shares nothing with the checkers.
 func randomStore(o simOptions) simulated {
 	r := rand.New(rand.NewPCG(o.seed, 1))
-	st := &store{opt: o, r: r}
+	st := &store{opt: o, r: r, knew: map[int64]map[int64]wall{}, stamps: map[int64]wall{}}
 	policy := "lww-hlc"
 	if o.skew {
 		policy = "lww-wall"
@@ -120,7 +125,7 @@ func randomStore(o simOptions) simulated {
 	}
 	n, t := next()
 	must(b.Event(history.Event{Index: n, T: t, Type: history.StageEvent, Stage: history.StageEnd}))
-	return simulated{b.History(), st.beaten}
+	return simulated{b.History(), st.beaten, st.knew, st.stamps}
 }
 
 func keyName(k int) string { return "k" + string(rune('a'+k%26)) + string(rune('a'+k/26)) }
@@ -135,6 +140,9 @@ type store struct {
 	sent   [3]int
 	flying []message
 	beaten int
+	all    [3][4096][]version // what each leader has ever applied
+	knew   map[int64]map[int64]wall
+	stamps map[int64]wall
 }
 
 type version struct {
@@ -171,6 +179,10 @@ func (st *store) write(node, key int, value int64) version {
 		t = max(t, st.clock[node]+1)
 	}
 	v := version{value, wall{t, node}}
+	st.stamps[value], st.knew[value] = v.stamp, map[int64]wall{}
+	for _, u := range st.all[node][key] {
+		st.knew[value][u.value] = u.stamp
+	}
 	deps := st.seen[node]
 	st.sent[node]++
 	st.seen[node][node] = st.sent[node]
@@ -187,6 +199,7 @@ func (st *store) write(node, key int, value int64) version {
 
 func (st *store) apply(node, key int, v version) bool {
 	st.clock[node] = max(st.clock[node], v.stamp.time)
+	st.all[node][key] = append(st.all[node][key], v)
 	if !st.data[node][key].stamp.less(v.stamp) {
 		return false
 	}

@@ -19,6 +19,9 @@ func noThinAir() Property {
 					return ""
 				}
 			}
+			if readsStray(h) {
+				return ""
+			}
 			return "no value that names its write is written"
 		},
 		Check: func(ctx context.Context, h *history.History) Result {

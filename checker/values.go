@@ -1,11 +1,13 @@
 package checker
 
+import "github.com/mlcheck/mlcheck/history"
+
 // values finds the write of a value. Written numbers come from one counter, so
 // a plain table indexed by the number serves nearly every history; numbers that
 // are sparse, or that are unique only within their key, go into a map.
 type values struct {
+	h     *history.History
 	table []int32 // number → step + 1
-	keyOf []int32 // number → key
 	more  map[keyed]int32
 	again map[keyed]bool
 }
@@ -15,10 +17,10 @@ type keyed struct {
 	v   int64
 }
 
-func newValues(writes int, greatest int64) values {
-	vs := values{more: map[keyed]int32{}, again: map[keyed]bool{}}
+func newValues(h *history.History, writes int, greatest int64) values {
+	vs := values{h: h, more: map[keyed]int32{}, again: map[keyed]bool{}}
 	if size := min(greatest+1, int64(4*writes)+64); size > 0 {
-		vs.table, vs.keyOf = make([]int32, size), make([]int32, size)
+		vs.table = make([]int32, size)
 	}
 	return vs
 }
@@ -31,15 +33,20 @@ func (vs *values) put(key int32, v int64, step int32) {
 		return
 	}
 	if v >= 0 && v < int64(len(vs.table)) && vs.table[v] == 0 {
-		vs.table[v], vs.keyOf[v] = step+1, key
+		vs.table[v] = step + 1
 	} else {
 		vs.more[keyed{key, v}] = step
 	}
 }
 
 func (vs *values) get(key int32, v int64) (step int32, ok bool) {
-	if v >= 0 && v < int64(len(vs.table)) && vs.table[v] != 0 && vs.keyOf[v] == key {
-		return vs.table[v] - 1, true
+	if v >= 0 && v < int64(len(vs.table)) {
+		if s := vs.table[v] - 1; s >= 0 && int32(vs.h.StepKey(int(s))) == key {
+			return s, true
+		}
+	}
+	if len(vs.more) == 0 {
+		return 0, false
 	}
 	step, ok = vs.more[keyed{key, v}]
 	return step, ok

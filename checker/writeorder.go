@@ -3,8 +3,6 @@ package checker
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sort"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -47,41 +45,18 @@ func writeOrderApplies(h *history.History) string {
 	return "no register is written"
 }
 
-// misorder is a read that did not show a write which something that its session
-// had read there before came after.
-type misorder struct {
-	step   int32
-	than   int32 // the write that it should have shown, an event
-	reader int32 // writes-follow-reads: who had read that write, an event; else -1
-}
-
-// ordering is what the walk found of one guarantee.
-type ordering struct {
-	broken              []misorder
-	chances, suspicious int
-}
-
-func (g *ordering) join(other ordering) {
-	g.broken = append(g.broken, other.broken...)
-	g.chances += other.chances
-	g.suspicious += other.suspicious
-}
-
-// writeOrders is both guarantees, from one walk.
-type writeOrders struct{ written, caused ordering }
-
 func checkWriteOrder(ctx context.Context, ix *index, property string) Result {
 	o := ix.co()
 	if o.flaw != "" {
 		return Result{Verdict: Unknown, Reason: o.flaw}
 	}
-	both, err := ix.writeOrder(ctx)
+	j, err := o.judge(ctx)
 	if err != nil {
-		return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
+		return stopped(err)
 	}
-	g, what := both.written, "its session had written it first"
+	g, what := j.written, "its session had written it first"
 	if property == "writes-follow-reads" {
-		g, what = both.caused, "it had been read first"
+		g, what = j.caused, "it had been read first"
 	}
 	r := Result{Chances: g.chances, Violations: len(g.broken)}
 	r.count("suspicious", g.suspicious)
@@ -102,206 +77,125 @@ func checkWriteOrder(ctx context.Context, ix *index, property string) Result {
 	return r
 }
 
-// writeOrder is both, worked out once; a walk that was stopped is not kept.
-func (ix *index) writeOrder(ctx context.Context) (writeOrders, error) {
-	ix.orderLock.Lock()
-	defer ix.orderLock.Unlock()
-	if ix.ordered != nil {
-		return *ix.ordered, nil
+// writeOrder judges a read by what its node had shown to the session in other
+// keys: of a register, of something that can be traced, and not of what its own
+// operation wrote.
+func (w *sessionWalk) writeOrder(r reading, wrong bool) {
+	if !w.marks.now.any {
+		return
 	}
-	both, err := ix.co().writeOrders(ctx)
-	if err == nil {
-		ix.ordered = &both
-	}
-	return both, err
-}
-
-// writeOrders walks every session at every node once, on all processors: O(n·k).
-func (o *order) writeOrders(ctx context.Context) (writeOrders, error) {
-	reads, restarts := o.readsByKey(), restartIndexes(o.ix.h)
-	parts, err := parallelBy(ctx, 1, o.trunks, func(s, _ int) writeOrders {
-		w := &writeWalk{
-			sessionWalk: sessionWalk{order: o}, reads: reads, restarts: restarts,
-			shown:    shown{written: newMarks(len(o.slots)), caused: newMarks(len(o.slots))},
-			writesIn: make([]int32, len(o.keys.runs)), readsIn: make([]int32, len(reads.runs)),
-		}
-		for _, node := range o.nodesOf(s) {
-			w.session(s, node)
-		}
-		return w.found
-	})
-	var all writeOrders
-	for _, p := range parts {
-		all.written.join(p.written)
-		all.caused.join(p.caused)
-	}
-	return all, err
-}
-
-// nodesOf are the nodes that served a slot: one, unless sessions are ordered
-// across nodes.
-func (o *order) nodesOf(s int) []int {
-	var nodes []int
-	for _, e := range o.slots[s].events {
-		if n := o.ix.node(o.ix.op(e)); !slices.Contains(nodes, n) {
-			nodes = append(nodes, n)
-		}
-	}
-	return nodes
-}
-
-// writeWalk follows one session at one node.
-type writeWalk struct {
-	sessionWalk
-	reads    *keyReads
-	restarts map[string][]int
-	shown    shown
-	// The entries of each run, of keys and of reads, that are within what was
-	// shown. They only grow until the next restart, so that finding them costs
-	// one pass over the runs for each session and not a search for each read.
-	writesIn, readsIn []int32
-	found             writeOrders
-}
-
-func (w *writeWalk) session(s, node int) {
-	h := w.ix.h
-	w.forget()
-	restarts, epoch := w.restarts[h.Nodes()[node]], 0
-	for _, e := range w.slots[s].events {
-		k := w.ix.op(e)
-		if w.ix.node(k) != node {
-			continue
-		}
-		asked, answered := sort.SearchInts(restarts, h.Index(k)), sort.SearchInts(restarts, h.Return(k))
-		if answered != epoch {
-			w.forget()
-			epoch = answered
-		}
-		from, to := w.ix.steps(e)
-		for st := from; st < to; st++ {
-			if h.StepF(st) != history.Read {
-				continue
-			}
-			key := int32(h.StepKey(st))
-			if w.shown.any && w.judged(key, e, int32(st)) {
-				w.judge(key, e, int32(st))
-			}
-			if asked == answered {
-				w.ix.eachSource(st, func(wr int32) { w.shown.add(w.order, w.ix.eventOf(wr), key) })
-			}
-		}
-	}
-}
-
-// forget starts anew: at another node, or after a restart.
-func (w *writeWalk) forget() {
-	if w.shown.any {
-		w.shown.clear()
-		clear(w.writesIn)
-		clear(w.readsIn)
-	}
-}
-
-// advance is how many entries of a run, at the given positions, are among the
-// first n events of its slot, given how many were the last time.
-func advance(at []int32, last, n int32) int32 {
-	for int(last) < len(at) && at[last] < n {
-		last++
-	}
-	return last
-}
-
-// judged says whether a read says anything about the order of writes: of a
-// register, of something that can be traced, and not of what its own operation wrote.
-func (w *writeWalk) judged(key, e, s int32) bool {
-	src := w.ix.src[s]
-	if w.ix.kind[key]&^register != 0 || src == srcNone || src == srcList || src == srcThinAir {
-		return false
-	}
-	return w.ix.ownBefore(s, e, key) < 0 && (src < 0 || w.ix.eventOf(src) != e)
-}
-
-func (w *writeWalk) judge(key, e, s int32) {
-	w.judgeWritten(key, e, s)
-	w.judgeCaused(key, e, s)
+	w.judgeWritten(r, wrong)
+	w.judgeCaused(r, wrong)
 }
 
 // judgeWritten looks for a write of the key that its session made before one
 // that was shown. Nothing follows a branch, so only sessions matter.
-func (w *writeWalk) judgeWritten(key, e, s int32) {
-	g := w.source(s)
-	past := w.viewOf(g)
-	chance, doubt := false, false
-	for i := w.keys.first[key]; i < w.keys.first[key+1]; i++ {
-		r := w.keys.runs[i]
-		if int(r.slot) >= w.trunks {
-			continue
-		}
-		n := advance(w.keys.at[r.from:r.to], w.writesIn[i], w.shown.written.without(r.slot, key))
-		if w.writesIn[i] = n; n == 0 {
-			continue
-		}
-		chance = true
-		// What is in the past of the write that was read is not newer; nearly all is.
-		v := w.keys.event[r.from+n-1]
-		if v == g || w.keys.at[r.from+n-1] < past.of(r.slot) {
-			continue
-		}
-		if w.older(key, e, s, v) {
-			w.found.written.chances++
-			w.found.written.broken = append(w.found.written.broken, misorder{s, v, -1})
-			return
-		}
-		doubt = doubt || w.suspicious(s, v)
+func (w *sessionWalk) judgeWritten(r reading, wrong bool) {
+	known := &w.marks.now.written
+	if !known.reach(w.keys.keyRuns, r.key, w.trunks) {
+		return
 	}
-	w.found.written.note(chance, doubt)
+	broken, doubt := int32(-1), false
+	w.newer(r, func(t int32) int32 { return known.without(t, r.key) }, func(v int32) bool {
+		if wrong && w.older(r, v) {
+			broken = v
+		}
+		doubt = doubt || w.suspicious(r, v)
+		return broken >= 0
+	})
+	w.found.written.note(r, broken, -1, doubt)
 }
 
 // judgeCaused looks for a write of the key that somebody had read before a write
-// that was shown.
-func (w *writeWalk) judgeCaused(key, e, s int32) {
-	g := w.source(s)
-	past := w.viewOf(g)
-	chance, doubt := false, false
-	for i := w.reads.first[key]; i < w.reads.first[key+1]; i++ {
-		r := w.reads.runs[i]
-		n := advance(w.reads.at[r.from:r.to], w.readsIn[i], w.shown.caused.without(r.slot, key))
-		if w.readsIn[i] = n; n == 0 {
-			continue
+// that was shown. It is suspicious already if the write was read at all.
+func (w *sessionWalk) judgeCaused(r reading, wrong bool) {
+	known := &w.marks.now.caused
+	if !known.reach(w.reads.keyRuns, r.key, len(w.slots)) {
+		return
+	}
+	if wrong {
+		if v, ok := w.newerRead(r); ok {
+			w.found.caused.note(r, v.write, v.reader, false)
+			return
 		}
-		chance = true
-		if w.reads.at[r.from+n-1] < past.of(r.slot) {
+	}
+	doubt := false
+	w.newer(r, func(t int32) int32 { return known.without(t, r.key) }, func(v int32) bool {
+		doubt = w.ix.read[v] && w.suspicious(r, v)
+		return doubt
+	})
+	w.found.caused.note(r, -1, -1, doubt)
+}
+
+// newerRead is a write that was read before something that was shown, and that
+// what is read now is older than.
+func (w *sessionWalk) newerRead(r reading) (sight, bool) {
+	older := w.viewOf(r.from)
+	older.pos++ // the write itself
+	for i := w.reads.first[r.key]; i < w.reads.first[r.key+1]; i++ {
+		run := w.reads.runs[i]
+		c := w.reads.upTo(run, w.marks.now.caused.without(run.slot, r.key))
+		if c == 0 || w.reads.at[int(run.from)+c-1] < older.of(run.slot) {
 			continue // all of these reads are in the past of the write that was read
 		}
-		for c := w.reads.known[r.from+n-1]; c >= 0; c = w.reads.cells[c].next {
-			v := w.reads.cells[c]
-			if v.write == g || v.write == e {
-				continue
+		for at := w.readSoFar(i, int32(c)); at >= 0; at = w.cells[at].next {
+			v := w.cells[at].sight
+			if v.write != r.from && v.write != r.event && w.older(r, v.write) {
+				return v, true
 			}
-			if w.older(key, e, s, v.write) {
-				w.found.caused.chances++
-				w.found.caused.broken = append(w.found.caused.broken, misorder{s, v.write, v.reader})
-				return
-			}
-			doubt = doubt || w.suspicious(s, v.write)
 		}
 	}
-	w.found.caused.note(chance, doubt)
+	return sight{}, false
 }
 
-func (g *ordering) note(chance, doubt bool) {
-	if chance {
-		g.chances++
-	}
-	if doubt {
-		g.suspicious++
-	}
+// cell is one of several writes that were read, none of them before another.
+// Lists share their ends.
+type cell struct {
+	sight
+	next int32
 }
 
-// source is the write that step s returned, an event, or -1.
-func (w *writeWalk) source(s int32) int32 {
-	if src := w.ix.src[s]; src >= 0 {
-		return w.ix.eventOf(src)
+// readSoFar are the newest writes among the first c reads of a run, a list in
+// cells. It is worked out only for keys of which a read is wrong: O(n·k) at worst,
+// where writes of the key are mostly concurrent, and O(n) where each is before
+// the next.
+func (w *sessionWalk) readSoFar(i, c int32) int32 {
+	lists := w.lists[i]
+	run := w.reads.runs[i]
+	for int32(len(lists)) < c {
+		s, list := w.reads.step[int(run.from)+len(lists)], int32(-1)
+		if len(lists) > 0 {
+			list = lists[len(lists)-1]
+		}
+		lists = append(lists, w.with(list, sight{w.ix.eventOf(w.ix.src[s]), w.ix.eventOf(s)}))
 	}
-	return -1
+	w.lists[i] = lists
+	return lists[c-1]
+}
+
+// with is a list with one more write that was read: the same list where the write
+// is not news, else a new one without what the write is after.
+func (w *sessionWalk) with(list int32, v sight) int32 {
+	var keep, before []sight // what stays of the cells before the last one that must go
+	last := list             // what follows that one
+	for c := list; c >= 0; c = w.cells[c].next {
+		u := w.cells[c]
+		switch {
+		case u.write == v.write || w.before(v.write, u.write):
+			return list
+		case w.before(u.write, v.write):
+			keep, last, before = append(keep, before...), u.next, before[:0]
+		default:
+			before = append(before, u.sight)
+		}
+	}
+	for _, u := range keep {
+		last = w.cons(u, last)
+	}
+	return w.cons(v, last)
+}
+
+func (w *sessionWalk) cons(v sight, next int32) int32 {
+	w.cells = append(w.cells, cell{v, next})
+	return int32(len(w.cells) - 1)
 }

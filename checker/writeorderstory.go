@@ -9,7 +9,7 @@ import (
 
 // misorderStory tells of one read that a node showed something to a session, and
 // then not what had come before it.
-func (ix *index) misorderStory(property string, o *order, b misorder) Finding {
+func (ix *index) misorderStory(property string, o *order, b sessionFinding) Finding {
 	e := ix.eventOf(b.step)
 	key := int32(ix.h.StepKey(int(b.step)))
 	k, first := ix.op(e), ix.written(b.than, key)
@@ -22,10 +22,10 @@ func (ix *index) misorderStory(property string, o *order, b misorder) Finding {
 	second := ix.written(later, laterKey)
 	hops := []hop{{b.than, later, "so"}}
 	label, why := "earlier write not read", fmt.Sprintf("%s wrote %s (#%d) and then %s (#%d).", ix.who(ix.op(b.than)), first, ix.h.Index(ix.op(b.than)), second, ix.h.Index(ix.op(later)))
-	if b.reader >= 0 {
-		hops = append([]hop{{b.than, b.reader, "wr"}}, o.path(b.reader, later)...)
+	if b.via >= 0 {
+		hops = append([]hop{{b.than, b.via, "wr"}}, o.path(b.via, later)...)
 		label = "write read earlier not read"
-		why = fmt.Sprintf("%s read %s (#%d), and after that %s was written (#%d).", ix.who(ix.op(b.reader)), first, ix.h.Index(ix.op(b.reader)), second, ix.h.Index(ix.op(later)))
+		why = fmt.Sprintf("%s read %s (#%d), and after that %s was written (#%d).", ix.who(ix.op(b.via)), first, ix.h.Index(ix.op(b.via)), second, ix.h.Index(ix.op(later)))
 	}
 	hops = append(hops, hop{later, s, "wr"}, hop{s, e, "so"})
 	story := fmt.Sprintf("%s %s showed %s to %s (#%d), and later, without a restart in between, %s (#%d, at %s).",
@@ -42,7 +42,7 @@ func (ix *index) misorderStory(property string, o *order, b misorder) Finding {
 
 // evidence is the latest read by which the same node had shown something that
 // came after the missing write, a step, and the write that it showed, an event.
-func (o *order) evidence(b misorder) (shown, later int32) {
+func (o *order) evidence(b sessionFinding) (shown, later int32) {
 	ix, e := o.ix, o.ix.eventOf(b.step)
 	k, key := ix.op(e), ix.h.StepKey(int(b.step))
 	restarts := restartIndexes(ix.h)[ix.nodeName(k)]
@@ -77,9 +77,9 @@ func (o *order) evidence(b misorder) (shown, later int32) {
 
 // comesAfter says whether write w follows the missing one in the way that the
 // guarantee speaks of.
-func (o *order) comesAfter(w int32, b misorder) bool {
-	if b.reader >= 0 {
-		return b.reader == w || o.before(b.reader, w)
+func (o *order) comesAfter(w int32, b sessionFinding) bool {
+	if b.via >= 0 {
+		return b.via == w || o.before(b.via, w)
 	}
 	if at, ok := o.base[w]; ok {
 		return at.slot == o.slot[b.than] && at.pos > o.pos[b.than]

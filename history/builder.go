@@ -130,6 +130,7 @@ func (b *Builder) invoke(i int, t time.Duration, session int, node []byte, steps
 	h.stepAt = append(h.stepAt, uint32(len(h.stepF)))
 	h.index, h.ret = append(h.index, int32(i)), append(h.ret, 0)
 	h.start, h.end = append(h.start, int64(t)), append(h.end, 0)
+	h.timed = h.timed || t != 0
 	h.session, h.node = append(h.session, int32(session)), append(h.node, id)
 	h.outcome, h.final = append(h.outcome, Info), append(h.final, final)
 	if m != (Meta{}) {
@@ -214,6 +215,7 @@ func (b *Builder) complete(i int, t time.Duration, session int, node []byte, o O
 	}
 	b.open.set(session, 0)
 	h.ret[k], h.end[k], h.outcome[k] = int32(i), int64(t), o
+	h.timed = h.timed || t != 0
 	if m != (Meta{}) {
 		h.meta.set(k, m.over(h.Meta(k)))
 	}

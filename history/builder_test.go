@@ -2,9 +2,11 @@ package history
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -151,5 +153,36 @@ func TestARefusedOperationLeavesNoSteps(t *testing.T) {
 	h := b.History()
 	if from, to := h.Steps(0); h.Len() != 1 || h.NSteps() != 1 || from != 0 || to != 1 {
 		t.Errorf("%d operations, %d steps, the first has %d to %d", h.Len(), h.NSteps(), from, to)
+	}
+}
+
+func TestEachMetaGivesWhatMetaGives(t *testing.T) {
+	b := NewBuilder(Header{})
+	want := map[int]Meta{1: {Stamp: "7.n1.1"}, 3: {By: "n2", Error: "late"}}
+	for k := range 5 {
+		if err := b.Invoke(2*k+1, 0, k, "n1", nil, false); err != nil {
+			t.Fatal(err)
+		}
+		if k == 4 && b.History().Timed() {
+			t.Error("a history without times is timed")
+		}
+		if err := b.Complete(2*k+2, time.Duration(k/4), k, OK, nil, want[k]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := b.History()
+	if got := maps.Collect(h.EachMeta()); !cmp.Equal(got, want) || !h.HasMeta() {
+		t.Error(cmp.Diff(want, got))
+	}
+	for k := range h.Len() {
+		if h.Meta(k) != want[k] {
+			t.Errorf("operation %d: %v", k, h.Meta(k))
+		}
+	}
+	if !h.Timed() {
+		t.Error("a history with one time is not timed")
+	}
+	if h := NewBuilder(Header{}).History(); h.HasMeta() {
+		t.Error("an empty history has an entry")
 	}
 }

@@ -10,17 +10,6 @@ import (
 // header names no nodes either, so nothing takes it for a leader.
 const onlyNode = "store"
 
-// Timed says whether the record holds times. Without them nothing says which
-// operation had ended before another started.
-func (h *History) Timed() bool {
-	for k := range h.start {
-		if h.start[k] != 0 || h.end[k] != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // errSeen ends the reading of a file of which enough is known.
 var errSeen = errors.New("enough was seen")
 

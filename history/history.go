@@ -1,6 +1,7 @@
 package history
 
 import (
+	"iter"
 	"sort"
 	"time"
 )
@@ -28,6 +29,7 @@ type History struct {
 	stepHas     []valueKind
 	lists       listTable
 	meta        metaTable
+	timed       bool // some time is not 0
 	keys, nodes []string
 }
 
@@ -73,8 +75,33 @@ func (h *History) Start(k int) time.Duration { return time.Duration(h.start[k]) 
 // End is the time of the completion; meaningless where Return is 0.
 func (h *History) End(k int) time.Duration { return time.Duration(h.end[k]) }
 
+// Timed says whether the record holds times. Without them nothing says which
+// operation had ended before another started. O(1).
+func (h *History) Timed() bool { return h.timed }
+
+// HasMeta says whether any operation has an entry that Meta gives. Loops over
+// all operations ask it first, or use EachMeta.
+func (h *History) HasMeta() bool { return len(h.meta.at) > 0 }
+
 // Meta is what the target told beyond the outcome.
-func (h *History) Meta(k int) Meta { return h.meta.get(k) }
+func (h *History) Meta(k int) Meta {
+	if k >= len(h.meta.at) {
+		return Meta{}
+	}
+	return h.meta.get(k)
+}
+
+// EachMeta are the operations of which the target told something, by position,
+// in order. Where no target told anything it costs nothing.
+func (h *History) EachMeta() iter.Seq2[int, Meta] {
+	return func(yield func(int, Meta) bool) {
+		for k, at := range h.meta.at {
+			if at != 0 && !yield(k, h.meta.get(k)) {
+				return
+			}
+		}
+	}
+}
 
 // Steps are the positions of the operation's steps: from included, to excluded.
 func (h *History) Steps(k int) (from, to int) { return int(h.stepAt[k]), int(h.stepAt[k+1]) }
