@@ -30,6 +30,9 @@ func Check(ctx context.Context, path string, claims ...history.Claim) (*checker.
 	if run.Results, err = judge(ctx, run.History, path, claims); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("interrupted, so the results that are there stay: %w", err)
+	}
 	run.Results.Repeat = repeat(path)
 	return run.Results, reports.WriteAll(path, run)
 }

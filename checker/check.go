@@ -81,8 +81,8 @@ func cannotDecide(h *history.History, p Property) string {
 	if names := h.Header.Decides; len(names) > 0 && !slices.Contains(names, p.Name) {
 		return fmt.Sprintf("the workload %s does not try it", h.Header.Workload)
 	}
-	if p.Applies == nil {
-		return ""
+	if why := nameless(h, p.Name); why != "" || p.Applies == nil {
+		return why
 	}
 	return p.Applies(h)
 }

@@ -9,10 +9,10 @@ import (
 // countedTwice counts increments that took effect twice: by digits where a
 // counter has them, else by what no choice of increments adds up to.
 func (ix *index) countedTwice(r *Result) {
-	ts := ix.totals()
+	ts := ix.counterKeys()
 	ended := ix.end.cannot() == ""
 	told := map[[2]int32]bool{} // key and exponent
-	ix.counterReads(ts, func(t *total, k int, s int32, v int64) {
+	ix.counterReads(ts, func(t *counterKey, k int, s int32, v int64) {
 		n := t.askedBy(ix, k)
 		if n > 0 {
 			r.Chances++
@@ -49,7 +49,7 @@ func beyond(v, greatest int64) string {
 }
 
 // endFinding tells of a counter that is off at the end.
-func (ix *index) endFinding(r *Result, property string, t *total, off astray, s int32) {
+func (ix *index) endFinding(r *Result, property string, t *counterKey, off astray, s int32) {
 	v, _ := ix.h.StepInt(int(s))
 	label, story := beyond(v, t.high), "No choice of increments adds up to that, so some took effect twice."
 	switch off {
@@ -123,7 +123,7 @@ type lostDigit struct {
 func (ix *index) lostIncrements(r *Result) {
 	lost := map[int32][]*lostDigit{}
 	var inOrder []*lostDigit
-	for _, t := range ix.totals() {
+	for _, t := range ix.counterKeys() {
 		if exact := t.exactly(); exact != nil {
 			lost[t.key] = ix.lostDigits(r, t.key, exact)
 			inOrder = append(inOrder, lost[t.key]...)

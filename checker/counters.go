@@ -7,9 +7,9 @@ import (
 	"github.com/mlcheck/mlcheck/history"
 )
 
-// total is everything that is known of one counter: its increments in the order
+// counterKey is everything that is known of one counter: its increments in the order
 // in which they were asked for, those that were refused left out.
-type total struct {
+type counterKey struct {
 	key   int32
 	steps []int32
 	plus  []int64 // plus[i]: the sum of the positive ones among the first i
@@ -22,20 +22,20 @@ type total struct {
 	low, high int64
 }
 
-// totals are those of all counters, in the order of their keys.
-func (ix *index) totals() []*total {
-	byKey := map[int32]*total{}
+// counterKeys are those of all counters, in the order of their keys.
+func (ix *index) counterKeys() []*counterKey {
+	byKey := map[int32]*counterKey{}
 	for s := range stepCount(ix.h) {
 		key := int32(ix.h.StepKey(s))
 		if ix.h.StepF(s) != history.Inc || ix.kind[key] != counter {
 			continue
 		}
 		if byKey[key] == nil {
-			byKey[key] = &total{key: key, plus: []int64{0}, minus: []int64{0}, exact: &ternary{}}
+			byKey[key] = &counterKey{key: key, plus: []int64{0}, minus: []int64{0}, exact: &ternary{}}
 		}
 		byKey[key].add(ix, int32(s))
 	}
-	var all []*total
+	var all []*counterKey
 	for _, key := range ix.writtenKeys() {
 		if t := byKey[key]; t != nil {
 			all = append(all, t)
@@ -44,7 +44,7 @@ func (ix *index) totals() []*total {
 	return all
 }
 
-func (t *total) add(ix *index, s int32) {
+func (t *counterKey) add(ix *index, s int32) {
 	n, _ := ix.h.StepInt(int(s))
 	if !t.exact.add(n, s) {
 		t.exact = &ternary{not: true}
@@ -66,7 +66,7 @@ func (t *total) add(ix *index, s int32) {
 
 // exactly is how often each increment is in a value, or nil for counters that
 // cannot tell.
-func (t *total) exactly() *ternary {
+func (t *counterKey) exactly() *ternary {
 	if t.exact.not {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (t *total) exactly() *ternary {
 
 // askedBy is how many increments had been asked for when a read was answered: no
 // other can be in what it returned.
-func (t *total) askedBy(ix *index, read int) int {
+func (t *counterKey) askedBy(ix *index, read int) int {
 	return sort.Search(len(t.steps), func(i int) bool {
 		return ix.h.Index(ix.opOfStep(t.steps[i])) >= ix.h.Return(read)
 	})
@@ -83,11 +83,11 @@ func (t *total) askedBy(ix *index, read int) int {
 
 // sums are the least and the greatest value that increments which had been asked
 // for can add up to when each took effect once or not at all.
-func (t *total) sums(n int) (least, greatest int64) { return t.minus[n], t.plus[n] }
+func (t *counterKey) sums(n int) (least, greatest int64) { return t.minus[n], t.plus[n] }
 
 // oneWay says whether a counter only grows, or only shrinks: then a value that is
 // off says whether effects were lost or came twice.
-func (t *total) oneWay() bool {
+func (t *counterKey) oneWay() bool {
 	n := len(t.steps)
 	return t.plus[n] == 0 || t.minus[n] == 0
 }
@@ -102,7 +102,7 @@ const (
 	mixed          // lost, or twice: with both signs it cannot be told
 )
 
-func (t *total) judgeEnd(v int64) astray {
+func (t *counterKey) judgeEnd(v int64) astray {
 	least, greatest := t.sums(len(t.steps))
 	switch {
 	case t.huge || v >= t.low && v <= t.high:
@@ -119,7 +119,7 @@ func (t *total) judgeEnd(v int64) astray {
 // it. Where one shows what no choice of increments adds up to, something took
 // effect twice; anything else counts only where every leader is off, because one
 // that is off alone may just not have heard of all.
-func (t *total) ends(ix *index) (off astray, shown int32) {
+func (t *counterKey) ends(ix *index) (off astray, shown int32) {
 	reads, all := ix.ends(t.key)
 	off, shown = missing, -1
 	for _, s := range reads {
@@ -144,11 +144,11 @@ func (t *total) ends(ix *index) (off astray, shown int32) {
 }
 
 // counterReads calls f with every answered read of a counter that can be judged.
-func (ix *index) counterReads(ts []*total, f func(t *total, k int, s int32, v int64)) {
+func (ix *index) counterReads(ts []*counterKey, f func(t *counterKey, k int, s int32, v int64)) {
 	if len(ts) == 0 {
 		return
 	}
-	byKey := map[int32]*total{}
+	byKey := map[int32]*counterKey{}
 	for _, t := range ts {
 		byKey[t.key] = t
 	}

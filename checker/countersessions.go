@@ -64,8 +64,8 @@ type counterBreaches struct {
 // is only suspicious: it may as well be an effect that came twice.
 func (ix *index) counterSessions(property string) *counterBreaches {
 	b := &counterBreaches{property: property}
-	of := map[int32]*total{}
-	for _, t := range ix.totals() {
+	of := map[int32]*counterKey{}
+	for _, t := range ix.counterKeys() {
 		if !t.huge {
 			of[t.key] = t
 		}
@@ -98,7 +98,7 @@ func (ix *index) counterSessions(property string) *counterBreaches {
 	return b
 }
 
-func (ix *index) counterStep(b *counterBreaches, t *total, w *counterWalk, k int, s int32) {
+func (ix *index) counterStep(b *counterBreaches, t *counterKey, w *counterWalk, k int, s int32) {
 	v, _ := ix.h.StepInt(int(s))
 	if ix.h.StepF(int(s)) != history.Read {
 		w.own, w.sum = append(w.own, s), w.sum+v
@@ -119,7 +119,7 @@ func (ix *index) counterStep(b *counterBreaches, t *total, w *counterWalk, k int
 
 // off says whether a value cannot be what it must contain and, beside that, any
 // choice of the first n increments.
-func (t *total) off(difference int64, n int) bool {
+func (t *counterKey) off(difference int64, n int) bool {
 	least, greatest := t.sums(n)
 	if t.oneWay() { // too much of it is no matter of what a session knows
 		return greatest == 0 && difference > 0 || least == 0 && difference < 0
@@ -128,7 +128,7 @@ func (t *total) off(difference int64, n int) bool {
 }
 
 // ownMissing is an own increment that a value certainly does not have in it, or -1.
-func (w *counterWalk) ownMissing(t *total, v int64) int32 {
+func (w *counterWalk) ownMissing(t *counterKey, v int64) int32 {
 	exact := t.exactly()
 	if exact == nil {
 		return -1
@@ -142,7 +142,7 @@ func (w *counterWalk) ownMissing(t *total, v int64) int32 {
 }
 
 // seenMissing is an increment that was in one value and is not in the next, or -1.
-func (t *total) seenMissing(before, v int64) int32 {
+func (t *counterKey) seenMissing(before, v int64) int32 {
 	exact := t.exactly()
 	if exact == nil {
 		return -1
@@ -155,7 +155,7 @@ func (t *total) seenMissing(before, v int64) int32 {
 	return -1
 }
 
-func (b *counterBreaches) judge(missed int32, off bool, t *total, words func(missed int32) Finding) {
+func (b *counterBreaches) judge(missed int32, off bool, t *counterKey, words func(missed int32) Finding) {
 	switch {
 	case missed < 0 && !off:
 	case missed < 0 && !t.oneWay():
@@ -167,7 +167,7 @@ func (b *counterBreaches) judge(missed int32, off bool, t *total, words func(mis
 	}
 }
 
-func (ix *index) ownCountFinding(t *total, w *counterWalk, missed, s int32) Finding {
+func (ix *index) ownCountFinding(t *counterKey, w *counterWalk, missed, s int32) Finding {
 	if missed < 0 {
 		missed = w.own[len(w.own)-1]
 	}

@@ -68,7 +68,7 @@ const (
 
 func kindOf(f history.F) kind {
 	switch f {
-	case history.Write, history.Delete:
+	case history.Write, history.Delete, history.Cas:
 		return register
 	case history.Add, history.Remove:
 		return set
@@ -280,11 +280,13 @@ func (ix *index) whatIsRead() {
 func (ix *index) source(s int, answered bool) int32 {
 	h := ix.h
 	key := int32(h.StepKey(s))
-	if h.StepIsList(s) {
+	switch {
+	case h.Header.Values != "":
+		return srcNone // no number names its write
+	case h.StepIsList(s):
 		ix.lists = true
 		return srcList
-	}
-	if ix.kind[key]&^register != 0 {
+	case ix.kind[key]&^register != 0:
 		return srcNone
 	}
 	v, isInt := h.StepInt(s)

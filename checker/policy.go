@@ -64,10 +64,10 @@ func rulingFor(policy string) ruling {
 
 // policyJudge judges keys by one policy.
 type policyJudge struct {
-	ix     *index
-	r      *Result
-	writes map[int32][]int32 // registers: steps that may have happened
-	totals map[int32]*total  // counters
+	ix       *index
+	r        *Result
+	writes   map[int32][]int32     // registers: steps that may have happened
+	counters map[int32]*counterKey // counters
 }
 
 func checkPolicy(ix *index) Result {
@@ -78,9 +78,9 @@ func checkPolicy(ix *index) Result {
 		return Result{Verdict: Unknown, Reason: why}
 	}
 	r := Result{Counts: map[string]int{}}
-	j := &policyJudge{ix: ix, r: &r, writes: ix.registerWrites(), totals: map[int32]*total{}}
-	for _, t := range ix.totals() {
-		j.totals[t.key] = t
+	j := &policyJudge{ix: ix, r: &r, writes: ix.registerWrites(), counters: map[int32]*counterKey{}}
+	for _, t := range ix.counterKeys() {
+		j.counters[t.key] = t
 	}
 	rule, places := rulingFor(ix.h.Header.Policy), ix.writersOf()
 	for _, key := range ix.writtenKeys() {

@@ -18,6 +18,7 @@ type Builder struct {
 	open    sessions // position of the open operation, plus 1
 	lists   listInterner
 	written written
+	repeats bool // a number may be written again
 	last    int
 	steps   []step // scratch
 }
@@ -34,7 +35,8 @@ type step struct {
 // NewBuilder starts a history.
 func NewBuilder(hd Header) *Builder {
 	b := &Builder{keyID: map[string]int32{}, nodeID: map[string]uint16{}, lists: newListInterner()}
-	b.h.Header, b.h.stepAt = hd, []uint32{0}
+	b.h.Header = hd
+	b.repeats = hd.Values == ValuesRepeat
 	for _, n := range hd.Nodes {
 		b.nodeOf([]byte(n))
 	}
@@ -61,14 +63,6 @@ func (b *Builder) keyOf(name []byte) int32 {
 		b.keyID[k], b.h.keys = id, append(b.h.keys, k)
 	}
 	return id
-}
-
-// forgetKeys drops the keys from position n on; no step may use them.
-func (b *Builder) forgetKeys(n int) {
-	for _, k := range b.h.keys[n:] {
-		delete(b.keyID, k)
-	}
-	b.h.keys = b.h.keys[:n]
 }
 
 func (b *Builder) next(i int) error {
@@ -98,10 +92,10 @@ func (b *Builder) intern(steps []Step) []step {
 // Invoke adds the start of an operation as event i. Reads and deletes carry no
 // value; every other step carries its argument.
 func (b *Builder) Invoke(i int, t time.Duration, session int, node string, steps []Step, final bool) error {
-	return b.invoke(i, t, session, []byte(node), b.intern(steps), final, Meta{})
+	return b.invoke(i, t, session, b.nodeOf([]byte(node)), b.intern(steps), final, Meta{})
 }
 
-func (b *Builder) invoke(i int, t time.Duration, session int, node []byte, steps []step, final bool, m Meta) error {
+func (b *Builder) invoke(i int, t time.Duration, session int, node uint16, steps []step, final bool, m Meta) error {
 	h := &b.h
 	if session < 0 || session > math.MaxInt32 {
 		return fmt.Errorf("event %d: session %d is out of range: sessions are numbered from 0 to %d", i, session, math.MaxInt32)
@@ -112,7 +106,6 @@ func (b *Builder) invoke(i int, t time.Duration, session int, node []byte, steps
 	if err := b.next(i); err != nil {
 		return err
 	}
-	id := b.nodeOf(node)
 	if len(h.nodes) > math.MaxUint16 {
 		return fmt.Errorf("event %d: more than %d different nodes", i, math.MaxUint16)
 	}
@@ -127,16 +120,22 @@ func (b *Builder) invoke(i int, t time.Duration, session int, node []byte, steps
 			return fmt.Errorf("event %d, step %d: %w", i, n+1, err)
 		}
 	}
-	h.stepAt = append(h.stepAt, uint32(len(h.stepF)))
+	if h.stepAt == nil && len(steps) != 1 {
+		h.tellSteps()
+	}
+	if h.stepAt != nil {
+		h.stepAt = append(h.stepAt, uint32(len(h.stepF)))
+	}
+	h.n++
 	h.index, h.ret = append(h.index, int32(i)), append(h.ret, 0)
 	h.start, h.end = append(h.start, int64(t)), append(h.end, 0)
 	h.timed = h.timed || t != 0
-	h.session, h.node = append(h.session, int32(session)), append(h.node, id)
+	h.session, h.node = append(h.session, int32(session)), append(h.node, node)
 	h.outcome, h.final = append(h.outcome, Info), append(h.final, final)
 	if m != (Meta{}) {
-		h.meta.set(len(h.index)-1, m)
+		h.meta.set(h.n-1, m)
 	}
-	b.open.set(session, int32(len(h.index)))
+	b.open.set(session, int32(h.n))
 	return nil
 }
 
@@ -153,14 +152,14 @@ func (b *Builder) addStep(s step) error {
 		if s.n == 0 && (s.f == Write || s.f == Append || s.f == Add) {
 			return fmt.Errorf("%q on %q writes 0, which stands for the initial value: written numbers start at 1", s.f, h.keys[s.key])
 		}
-	case s.f == Insert:
-		if s.has != listValue || len(s.list) != 2 {
-			return fmt.Errorf("%q on %q takes a list of two numbers: the element and the one it follows", s.f, h.keys[s.key])
+	case s.f.takesPair():
+		if err := b.checkPair(s); err != nil {
+			return err
 		}
 	default:
 		return fmt.Errorf("there is no function %d: the functions are %s", s.f, allWords())
 	}
-	if (s.f == Write || s.f == Append) && !b.written.add(s.key, s.n, b.pairs) {
+	if (s.f == Write || s.f == Append) && !b.repeats && !b.written.add(h, s.key, s.n) {
 		return fmt.Errorf("%q writes %d to %q a second time: a number must name one write", s.f, s.n, h.keys[s.key])
 	}
 	h.stepF, h.stepKey = append(h.stepF, s.f), append(h.stepKey, s.key)
@@ -169,13 +168,20 @@ func (b *Builder) addStep(s step) error {
 	return nil
 }
 
-// pairs yields what every write and append so far has written.
-func (b *Builder) pairs(yield func(key int32, n int64)) {
-	for s, f := range b.h.stepF {
-		if f == Write || f == Append {
-			yield(b.h.stepKey[s], b.h.stepVal[s])
-		}
+// checkPair says what is wrong with a step that takes two numbers.
+func (b *Builder) checkPair(s step) error {
+	key := b.h.keys[s.key]
+	switch {
+	case s.f == Insert && (s.has != listValue || len(s.list) != 2):
+		return fmt.Errorf("%q on %q takes a list of two numbers: the element and the one it follows", s.f, key)
+	case s.f == Cas && (s.has != listValue || len(s.list) != 2):
+		return fmt.Errorf("%q on %q takes a list of two numbers: the one that is expected and the one that is written", s.f, key)
+	case s.f == Cas && !b.repeats:
+		return fmt.Errorf(`%q on %q stands only where the header has "values":"repeat"; elsewhere a compare-and-set is an operation that reads and writes`, s.f, key)
+	case s.f == Cas && s.list[1] == 0:
+		return fmt.Errorf("%q on %q writes 0, which stands for the initial value: written numbers start at 1", s.f, key)
 	}
+	return nil
 }
 
 func (b *Builder) setValue(at int, s step) {
@@ -191,12 +197,10 @@ func (b *Builder) setValue(at int, s step) {
 // Complete adds the end of the session's open operation as event i. The steps
 // are those of the invocation, with what reads returned; nil: as invoked.
 func (b *Builder) Complete(i int, t time.Duration, session int, o Outcome, steps []Step, m Meta) error {
-	return b.complete(i, t, session, nil, o, b.intern(steps), steps != nil, m)
+	return b.complete(i, t, session, o, b.intern(steps), steps != nil, m)
 }
 
-// complete adds the end of an operation. The node, if not nil, must be the one
-// of the invocation.
-func (b *Builder) complete(i int, t time.Duration, session int, node []byte, o Outcome, steps []step, given bool, m Meta) error {
+func (b *Builder) complete(i int, t time.Duration, session int, o Outcome, steps []step, given bool, m Meta) error {
 	h := &b.h
 	k := int(b.open.get(session)) - 1
 	if k < 0 {
@@ -204,9 +208,6 @@ func (b *Builder) complete(i int, t time.Duration, session int, node []byte, o O
 	}
 	if err := b.next(i); err != nil {
 		return err
-	}
-	if asked := h.nodes[h.node[k]]; node != nil && string(node) != asked {
-		return fmt.Errorf("event %d: session %d asked %s but completes at %s; where another node executed the operation, \"by\" names it", i, session, asked, node)
 	}
 	if given {
 		if err := b.returned(k, steps); err != nil {
@@ -220,6 +221,16 @@ func (b *Builder) complete(i int, t time.Duration, session int, node []byte, o O
 		h.meta.set(k, m.over(h.Meta(k)))
 	}
 	return nil
+}
+
+// askedElsewhere says what is wrong with a completion that names another node
+// than the invocation did.
+func (b *Builder) askedElsewhere(i, session int, node string) error {
+	k := int(b.open.get(session)) - 1
+	if k < 0 || b.h.nodeName(k) == node {
+		return nil
+	}
+	return fmt.Errorf("event %d: session %d asked %s but completes at %s; where another node executed the operation, \"by\" names it", i, session, b.h.nodeName(k), node)
 }
 
 // over fills what m lacks from an earlier entry.
@@ -257,6 +268,8 @@ func (b *Builder) returned(k int, steps []step) error {
 			b.setValue(at, s)
 		case s.has == intValue && s.f.takesInt() && s.n != h.stepVal[at]:
 			return fmt.Errorf("step %d of the completion has %d where operation %d was invoked with %d", j+1, s.n, h.index[k], h.stepVal[at])
+		case s.has == listValue && s.f.takesPair() && !slices.Equal(s.list, h.StepList(at)):
+			return fmt.Errorf("step %d of the completion has %d where operation %d was invoked with %d", j+1, s.list, h.index[k], h.StepList(at))
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func TestMoreNodesThanFitAreRefused(t *testing.T) {
 }
 
 func TestNoSuchFunctionIsRefused(t *testing.T) {
-	for _, f := range []F{0, Insert + 1} {
+	for _, f := range []F{0, Cas + 1} {
 		if err := NewBuilder(Header{}).Invoke(1, 0, 0, "n1", []Step{{F: f, Key: "x"}}, false); err == nil || !strings.Contains(err.Error(), "there is no function") {
 			t.Errorf("got %v", err)
 		}
@@ -87,7 +87,7 @@ func TestNoSuchFunctionIsRefused(t *testing.T) {
 			t.Errorf("%d is %q", f, f)
 		}
 	}
-	for f := Read; f <= Insert; f++ {
+	for f := Read; f <= Cas; f++ {
 		if got, ok := ParseF(f.String()); !ok || got != f {
 			t.Errorf("%q is parsed as %v", f, got)
 		}
@@ -95,32 +95,57 @@ func TestNoSuchFunctionIsRefused(t *testing.T) {
 }
 
 func TestNumbersThatMeetAreToldApartByTheirKey(t *testing.T) {
-	var w written
-	var log []pair
-	earlier := func(yield func(int32, int64)) {
-		for _, p := range log {
-			yield(p.key, p.n)
-		}
-	}
-	for _, c := range []struct {
-		p     pair
+	b := NewBuilder(Header{})
+	for i, c := range []struct {
+		key   string
+		n     int64
 		first bool
 	}{
-		{pair{1, 5}, true},
-		{pair{1, 6}, true},
-		{pair{2, 1 << 40}, true},
-		{pair{2, 5}, true},
-		{pair{1, 5}, false},
-		{pair{2, 5}, false},
-		{pair{2, 1 << 40}, false},
-		{pair{1, -3}, true},
-		{pair{1, -3}, false},
-		{pair{3, 6}, true},
+		{"x", 5, true},
+		{"x", 6, true},
+		{"y", 1 << 40, true},
+		{"y", 5, true},
+		{"x", 5, false},
+		{"y", 5, false},
+		{"y", 1 << 40, false},
+		{"x", -3, true},
+		{"x", -3, false},
+		{"z", 6, true},
+		{"x", 6, false},
 	} {
-		if got := w.add(c.p.key, c.p.n, earlier); got != c.first {
-			t.Errorf("%v: first is %v", c.p, got)
+		f := Write
+		if i%2 == 0 {
+			f = Append
 		}
-		log = append(log, c.p)
+		if err := b.Invoke(2*i+1, 0, i, "n", []Step{{F: f, Key: c.key, Value: Int(c.n)}}, false); (err == nil) != c.first {
+			t.Errorf("%d to %s: got %v", c.n, c.key, err)
+		}
+	}
+}
+
+// The first number of each key that is written again is found, whatever the
+// numbers are: small, huge, the same for every key.
+func TestOfManyNumbersEachRepetitionIsFound(t *testing.T) {
+	for name, number := range map[string]func(i int) int64{
+		"counted per key": func(i int) int64 { return int64(i/10 + 1) },
+		"huge":            func(i int) int64 { return int64(i) << 40 },
+		"negative":        func(i int) int64 { return -2 - int64(i) },
+	} {
+		const n = 10_000
+		b := NewBuilder(Header{})
+		write := func(i, event int) error {
+			return b.Invoke(event, 0, event, "n", []Step{{F: Write, Key: fmt.Sprint(i % 10), Value: Int(number(i) + 1)}}, false)
+		}
+		for i := range n {
+			if err := write(i, i+1); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		for i := range n {
+			if err := write(i, n+i+1); err == nil || !strings.Contains(err.Error(), "a second time") {
+				t.Fatalf("%s: number %d was taken again (%v)", name, i, err)
+			}
+		}
 	}
 }
 

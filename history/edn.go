@@ -80,7 +80,7 @@ func (v *edn) String() string {
 // and how long a word or a string in it is.
 const (
 	maxEDNDepth = 64
-	maxEDNItems = 4 << 20
+	maxEDNItems = 2 << 20
 	maxEDNText  = 1 << 20
 )
 
@@ -270,19 +270,25 @@ func (r *ednReader) dispatch(depth int) (edn, error) {
 	return r.inner(depth)
 }
 
+// errNotUTF8 says that a text is none: names could not be told apart.
+var errNotUTF8 = errors.New("the file is not UTF-8")
+
 // rest reads the bytes up to the end of a word into r.text.
 func (r *ednReader) rest(start []byte) error {
 	r.text = append(r.text[:0], start...)
 	for {
 		c, err := r.byte()
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), err == nil && ednEnds(c):
+			if err == nil {
+				r.back(c)
+			}
+			if !utf8.Valid(r.text) {
+				return errNotUTF8
+			}
 			return nil
 		case err != nil:
 			return err
-		case ednEnds(c):
-			r.back(c)
-			return nil
 		case len(r.text) >= maxEDNText:
 			return fmt.Errorf("a word has more than %d bytes", maxEDNText)
 		}
@@ -343,6 +349,9 @@ func (r *ednReader) string() (edn, error) {
 			return edn{}, cut(err)
 		}
 		if c == '"' {
+			if !utf8.Valid(r.text) {
+				return edn{}, errNotUTF8
+			}
 			return edn{kind: ednString, text: string(r.text)}, nil
 		}
 		if c == '\\' {

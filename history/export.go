@@ -3,6 +3,7 @@ package history
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -30,7 +31,7 @@ func (h *History) exported() *exported {
 
 // session is the number for the operation at position k, which is asked once.
 func (x *exported) session(k int) int {
-	fresh := x.h.outcome[k] == Info || x.h.final[k]
+	fresh := x.h.outcome[k] == Info || x.h.Final(k)
 	switch {
 	case fresh:
 		x.next++
@@ -38,7 +39,7 @@ func (x *exported) session(k int) int {
 	case x.whole:
 		return x.h.Session(k)
 	}
-	at := [2]string{strconv.Itoa(x.h.Session(k)), cmp.Or(x.h.Meta(k).By, x.h.nodes[x.h.node[k]])}
+	at := [2]string{strconv.Itoa(x.h.Session(k)), cmp.Or(x.h.Meta(k).By, x.h.nodeName(k))}
 	id, known := x.ids[at]
 	if !known {
 		id = x.next
@@ -85,6 +86,9 @@ func (h *History) plumeKeys() map[string]string {
 // where no value came back. Unknown operations and final reads have sessions
 // of their own there, so that nothing becomes ordered that was not.
 func (h *History) WritePlume(w io.Writer) error {
+	if h.Header.Values != "" {
+		return errors.New("this history has no place in Plume text, which holds histories in which a number names its write: each is written to a key once")
+	}
 	out := bufio.NewWriterSize(w, 1<<16)
 	x, keys, transaction := h.exported(), h.plumeKeys(), 0
 	var line []byte

@@ -139,7 +139,7 @@ func TestSessionsOfOneNodeOnlyStayApart(t *testing.T) {
 	b := NewBuilder(Header{Nodes: []string{"n1", "n2"}})
 	for i, node := range []string{"n1", "n2", "n1"} {
 		steps := []Step{{F: Write, Key: "x", Value: Int(int64(2*i + 1))}, {F: Write, Key: "y", Value: Int(int64(2*i + 2))}}
-		if err := errors.Join(b.Invoke(2*i+1, 1, 0, node, steps, false), b.Complete(2*i+2, 2, 0, OK, nil, Meta{})); err != nil {
+		if err := errors.Join(b.Invoke(2*i+1, time.Duration(2*i), 0, node, steps, false), b.Complete(2*i+2, time.Duration(2*i+1), 0, OK, nil, Meta{})); err != nil {
 			t.Fatal(err)
 		}
 	}

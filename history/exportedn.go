@@ -13,18 +13,20 @@ import (
 
 // WriteEDN writes the operations as a Jepsen history, one map a line: registers
 // and lists as transactions of [:r key value], [:w key value] and [:append key
-// value], sets and counters as :add and :read with [key value]. An operation that is
-// none of these, or another one in a history of sets or counters, is an error
-// that names it. Nodes and what is no operation have no place in it. Unknown
+// value], sets and counters as :add and :read with [key value], registers whose
+// numbers repeat as :read, :write and :cas with [key value], and accounts as :transfer
+// and :read. An operation that is none of these, or another one in a history of sets,
+// counters, such registers or accounts, is an error that names it. Nodes and what is no operation have no place in it. Unknown
 // operations, which end a process there, and final reads have processes of their
 // own, so that nothing becomes ordered that was not.
 func (h *History) WriteEDN(w io.Writer) error {
 	e := &ednWriter{
 		h: h, x: h.exported(), out: bufio.NewWriterSize(w, 1<<16), process: map[int]int{},
-		adds: slices.ContainsFunc(h.stepF, func(f F) bool { return f == Add || f == Inc }),
 	}
+	e.form = e.formOf()
 	for s, f := range h.stepF {
-		e.zero = e.zero || f.IsWrite() && f != Inc && h.stepHas[s] == intValue && h.stepVal[s] == writtenZero
+		e.zero = e.zero || f.IsWrite() && f != Inc && h.stepHas[s] == intValue && h.stepVal[s] == writtenZero ||
+			f == Cas && h.StepList(s)[1] == writtenZero
 	}
 	return cmp.Or(h.inOrder(func(k int, completion bool, ev *Event) error {
 		switch {
@@ -42,8 +44,8 @@ type ednWriter struct {
 	x       *exported
 	out     *bufio.Writer
 	process map[int]int // of operations that are open; of unknown ones the first of several
-	adds    bool        // sets or counters
-	zero    bool        // a written 0 stands in the history as another number
+	form    ednForm
+	zero    bool // a written 0 stands in the history as another number
 	lines   int
 	line    []byte
 }
@@ -89,12 +91,7 @@ func (e *ednWriter) write(k int, typ string, process int, t time.Duration, steps
 	e.lines++
 	b = append(append(b, ", :type :"...), typ...)
 	b = strconv.AppendInt(append(b, ", :process "...), int64(process), 10)
-	var err error
-	if e.adds {
-		b, err = e.appendAdd(b, steps, typ == "ok")
-	} else {
-		b, err = e.appendTransaction(b, steps, typ == "ok")
-	}
+	b, err := e.form(b, steps, typ == "ok")
 	if err != nil {
 		return fmt.Errorf("operation #%d: %w", e.h.Index(k), err)
 	}
@@ -105,6 +102,22 @@ func (e *ednWriter) write(k int, typ string, process int, t time.Duration, steps
 	e.line = append(b, "}\n"...)
 	_, err = e.out.Write(e.line)
 	return err
+}
+
+// ednForm writes what an operation does, as :f and :value.
+type ednForm func(b []byte, steps []Step, ok bool) ([]byte, error)
+
+// formOf is the form that fits the whole history.
+func (e *ednWriter) formOf() ednForm {
+	switch {
+	case e.h.Header.Values == ValuesBalances:
+		return e.appendBank
+	case e.h.Header.Values == ValuesRepeat:
+		return e.appendRegister
+	case slices.ContainsFunc(e.h.stepF, func(f F) bool { return f == Add || f == Inc }):
+		return e.appendAdd
+	}
+	return e.appendTransaction
 }
 
 func (e *ednWriter) appendAdd(b []byte, steps []Step, ok bool) ([]byte, error) {

@@ -18,7 +18,7 @@ var errSeen = errors.New("enough was seen")
 func startOf(at io.ReaderAt, size int64) []byte {
 	var head []byte
 	// Whatever is wrong with the file is told by who reads all of it.
-	_, _ = lines(at, size, func(b []byte) error {
+	_, _ = lines(at, size, func(b []byte, _ int64) error {
 		head = append(head, b[:min(len(b), 4096)]...)
 		if head = bytes.TrimLeft(head, " \t\r\n"); len(head) < 2 {
 			return nil
@@ -61,22 +61,4 @@ func startsEDN(head []byte) bool {
 		}
 	}
 	return false
-}
-
-// readPlume reads Plume text. What follows the last line end is a line too.
-func readPlume(at io.ReaderAt, size int64) (*History, error) {
-	f := newPlumeReader()
-	r := &reader{plume: f}
-	z, err := lines(at, size, r.take)
-	if err == nil && len(r.rest) > 0 {
-		err = r.add(r.rest)
-	}
-	if err != nil {
-		return nil, err
-	}
-	h := f.history()
-	if z != nil {
-		h.Damage = z.damage
-	}
-	return h, nil
 }

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// History is a whole record in memory, in columns: 55 bytes for an operation of
-// one step, so that ten million fit where objects would not. It is built by a
+// History is a whole record in memory, in columns: 46 bytes for an operation of
+// one step, 19 where the format has no times and no nodes, so that ten million
+// fit where objects would not. It is built by a
 // [Builder] and never changes afterwards. Readers that need speed walk the
 // columns through the small accessors; Op makes a view of one row.
 type History struct {
@@ -16,13 +17,14 @@ type History struct {
 	// Damage says what could not be read, or is "": everything before it is here.
 	Damage string
 
-	index, ret  []int32
-	start, end  []int64
+	n           int     // operations
+	index, ret  []int32 // nil: 2k+1 and 2k+2
+	start, end  []int64 // nil: no times
 	session     []int32
-	node        []uint16
+	node        []uint16 // nil: all at the first one
 	outcome     []Outcome
-	final       []bool
-	stepAt      []uint32 // len(index)+1; steps of op k are stepAt[k]:stepAt[k+1]
+	final       []bool   // nil: none is
+	stepAt      []uint32 // len n+1; steps of op k are stepAt[k]:stepAt[k+1]; nil: it has one, step k
 	stepF       []F
 	stepKey     []int32
 	stepVal     []int64 // the number, or the position in lists
@@ -42,7 +44,7 @@ const (
 )
 
 // Len is the number of operations.
-func (h *History) Len() int { return len(h.index) }
+func (h *History) Len() int { return h.n }
 
 // Keys are the interned key names: [History.StepKey] gives positions in it.
 func (h *History) Keys() []string { return h.keys }
@@ -52,28 +54,53 @@ func (h *History) Keys() []string { return h.keys }
 func (h *History) Nodes() []string { return h.nodes }
 
 // Index is the "i" of the invocation on disk: what reports call #Index.
-func (h *History) Index(k int) int { return int(h.index[k]) }
+func (h *History) Index(k int) int {
+	if h.index == nil {
+		return 2*k + 1
+	}
+	return int(h.index[k])
+}
 
 // Return is the "i" of the completion; 0: it never completed.
-func (h *History) Return(k int) int { return int(h.ret[k]) }
+func (h *History) Return(k int) int {
+	if h.ret == nil {
+		return 2*k + 2
+	}
+	return int(h.ret[k])
+}
 
 // Session is the number of the session that asked.
 func (h *History) Session(k int) int { return int(h.session[k]) }
 
 // Node is the position in Nodes of the node that was asked.
-func (h *History) Node(k int) int { return int(h.node[k]) }
+func (h *History) Node(k int) int {
+	if h.node == nil {
+		return 0
+	}
+	return int(h.node[k])
+}
 
 // Outcome says whether the operation took effect.
 func (h *History) Outcome(k int) Outcome { return h.outcome[k] }
 
 // Final says whether it is a read after healing.
-func (h *History) Final(k int) bool { return h.final[k] }
+func (h *History) Final(k int) bool { return h.final != nil && h.final[k] }
 
 // Start is the time of the invocation.
-func (h *History) Start(k int) time.Duration { return time.Duration(h.start[k]) }
+func (h *History) Start(k int) time.Duration {
+	if h.start == nil {
+		return 0
+	}
+	return time.Duration(h.start[k])
+}
 
 // End is the time of the completion; meaningless where Return is 0.
-func (h *History) End(k int) time.Duration { return time.Duration(h.end[k]) }
+func (h *History) End(k int) time.Duration {
+	if h.end == nil {
+		return 0
+	}
+	return time.Duration(h.end[k])
+}
 
 // Timed says whether the record holds times. Without them nothing says which
 // operation had ended before another started. O(1).
@@ -104,7 +131,12 @@ func (h *History) EachMeta() iter.Seq2[int, Meta] {
 }
 
 // Steps are the positions of the operation's steps: from included, to excluded.
-func (h *History) Steps(k int) (from, to int) { return int(h.stepAt[k]), int(h.stepAt[k+1]) }
+func (h *History) Steps(k int) (from, to int) {
+	if h.stepAt == nil {
+		return k, k + 1
+	}
+	return int(h.stepAt[k]), int(h.stepAt[k+1])
+}
 
 // NSteps is the number of steps of all operations.
 func (h *History) NSteps() int { return len(h.stepF) }
@@ -159,11 +191,13 @@ func (h *History) StepValue(s int) Value {
 	return Value{}
 }
 
+func (h *History) nodeName(k int) string { return h.nodes[h.Node(k)] }
+
 // Op is a view of the operation at position k.
 func (h *History) Op(k int) Op {
 	op := Op{
-		Pos: k, Index: h.Index(k), Return: h.Return(k), Session: h.Session(k), Node: h.nodes[h.node[k]],
-		Start: h.Start(k), End: h.End(k), Outcome: h.outcome[k], Final: h.final[k], Meta: h.Meta(k),
+		Pos: k, Index: h.Index(k), Return: h.Return(k), Session: h.Session(k), Node: h.nodeName(k),
+		Start: h.Start(k), End: h.End(k), Outcome: h.outcome[k], Final: h.Final(k), Meta: h.Meta(k),
 	}
 	op.By = op.Meta.By
 	op.Steps = h.appendSteps(nil, k)
@@ -181,6 +215,6 @@ func (h *History) appendSteps(steps []Step, k int) []Step {
 
 // Pos is the position of the operation whose invocation is event i: O(log n).
 func (h *History) Pos(i int) (int, bool) {
-	k := sort.Search(len(h.index), func(k int) bool { return int(h.index[k]) >= i })
-	return k, k < len(h.index) && int(h.index[k]) == i
+	k := sort.Search(h.n, func(k int) bool { return h.Index(k) >= i })
+	return k, k < h.n && h.Index(k) == i
 }

@@ -73,7 +73,7 @@ func eachJepsenOp(at io.ReaderAt, size int64, f func(*jepsenOp) error) (damage s
 	in, out := io.Pipe()
 	unpacked := make(chan string, 1)
 	go func() {
-		z, err := lines(at, size, func(b []byte) error { _, err := out.Write(b); return err })
+		z, err := lines(at, size, func(b []byte, _ int64) error { _, err := out.Write(b); return err })
 		damage := ""
 		if z != nil {
 			damage = z.damage
@@ -150,22 +150,40 @@ func readJepsen(at io.ReaderAt, size int64) (*History, error) {
 	if _, err := eachJepsenOp(at, size, func(op *jepsenOp) error { shape.look(op); return nil }); err != nil {
 		return nil, err
 	}
-	b := &jepsenBuilder{b: NewBuilder(Header{SessionScope: "client", Granularity: "transaction"}), shape: shape}
+	shape.bank.again()
+	b := &jepsenBuilder{b: NewBuilder(shape.header()), shape: shape, expect: conditions{}}
 	damage, err := eachJepsenOp(at, size, b.add)
 	if err != nil {
 		return nil, err
 	}
 	h := b.b.History()
+	b.expect.met(h)
 	h.Damage = damage
 	return h, nil
+}
+
+// header is what a Jepsen history says by being one: a process is ordered
+// whatever it asks, and what a transaction wrote becomes visible together.
+func (j *jepsenShape) header() Header {
+	hd := Header{SessionScope: "client", Granularity: "transaction"}
+	switch {
+	case j.bank.is:
+		hd.Values = ValuesBalances
+	case j.values.repeat:
+		hd.Values = ValuesRepeat
+	}
+	return hd
 }
 
 // jepsenBuilder gives a Jepsen history's lines to a Builder.
 type jepsenBuilder struct {
 	b       *Builder
 	shape   jepsenShape
-	session sessions // process → session plus 1, once they differ
-	ended   sessions // process → 1: its last operation is :info, so it is no more
+	session sessions      // process → session plus 1, once they differ
+	ended   sessions      // process → 1: its last operation is :info, so it is no more
+	times   map[int]int64 // process → of its last line
+	now     time.Duration // the greatest so far, which a line has that comes late
+	expect  conditions    // of the compare-and-sets that may have taken effect
 	events  int
 }
 
@@ -183,7 +201,27 @@ func (j *jepsenBuilder) sessionOf(op *jepsenOp) int {
 	return op.process
 }
 
+// inTime refuses a line that lies before an earlier one of its process. Those of
+// others may: Jepsen's workers take the time before they take their turn.
+func (j *jepsenBuilder) inTime(op *jepsenOp) error {
+	if op.time == 0 {
+		return nil // there is none
+	}
+	if before := j.times[op.process]; op.time < before {
+		return fmt.Errorf(":time goes back, from %d to %d, within process %d", before, op.time, op.process)
+	}
+	if j.times == nil {
+		j.times = map[int]int64{}
+	}
+	j.times[op.process] = op.time
+	j.now = max(j.now, time.Duration(op.time))
+	return nil
+}
+
 func (j *jepsenBuilder) add(op *jepsenOp) error {
+	if err := j.inTime(op); err != nil {
+		return err
+	}
 	session := j.sessionOf(op)
 	if k := j.b.open.get(session); k != 0 && !op.invoke {
 		if from, to := j.b.h.Steps(int(k) - 1); from < to {
@@ -199,8 +237,11 @@ func (j *jepsenBuilder) add(op *jepsenOp) error {
 	}
 	if op.invoke || j.shape.completions() {
 		j.events++
-		if err := j.b.Invoke(j.events, time.Duration(op.time), session, onlyNode, steps, false); err != nil {
+		if err := j.b.Invoke(j.events, j.now, session, onlyNode, steps, false); err != nil {
 			return err
+		}
+		if op.f == "cas" && steps[0].F == Read {
+			j.expect[j.b.h.Len()-1] = steps[0].Value
 		}
 	}
 	if op.invoke {
@@ -209,9 +250,12 @@ func (j *jepsenBuilder) add(op *jepsenOp) error {
 	if op.outcome != OK {
 		steps = nil
 	}
+	if op.outcome != Info {
+		delete(j.expect, int(j.b.open.get(session))-1)
+	}
 	if op.outcome == Info {
 		j.ended.set(op.process, 1)
 	}
 	j.events++
-	return j.b.Complete(j.events, time.Duration(op.time), session, op.outcome, steps, Meta{Error: op.err})
+	return j.b.Complete(j.events, j.now, session, op.outcome, steps, Meta{Error: op.err})
 }

@@ -58,6 +58,25 @@ func TestJepsenHistoriesOfEachKindAreRead(t *testing.T) {
 			 #_{:what "ever"} #jepsen.history.Op{:type :ok :f :txn :process 0 :value [[:w :x 2] [:r :x 2]]} ; end`,
 			[]string{"0 ok w x 2 r x 2"},
 		},
+		"numbers that are written again": {
+			`{:type :invoke :f :write :value 3 :process 0} {:type :ok :f :write :value 3 :process 0}
+			 {:type :invoke :f :write :value 3 :process 1} {:type :ok :f :write :value 3 :process 1}
+			 {:type :invoke :f :cas :value [3 4] :process 0} {:type :info :f :cas :value [3 4] :process 0}
+			 {:type :invoke :f :cas :value [nil 4] :process 1} {:type :fail :f :cas :value [nil 4] :process 1}`,
+			[]string{"values repeat", "0 ok w register 3", "1 ok w register 3", "0 info cas register [3 4]", "1 fail cas register [0 4]"},
+		},
+		"bank": {
+			`{:type :invoke :f :read :process 0} {:type :ok :f :read :process 0 :value {1 5, 2 -3}}
+			 {:type :invoke :f :transfer :process 0 :value {:from 1 :to 2 :amount 4}} {:type :ok :f :transfer :process 0 :value {:from 1 :to 2 :amount 4}}
+			 {:type :invoke :f :read :process 1} {:type :fail :f :read :process 1} {:type :invoke :f :read :process 2}`,
+			[]string{"values balances", "0 ok r 1 5 r 2 -3", "0 ok inc 1 -4 inc 2 4", "1 fail", "2 info"},
+		},
+		"a compare-and-set that never ended took effect if its number was read": {
+			`{:type :invoke :f :cas :value [5 6] :process 3} {:type :invoke :f :cas :value [1 2] :process 0}
+			 {:type :invoke :f :cas :value [2 3] :process 1} {:type :info :f :cas :value [2 3] :process 1}
+			 {:type :invoke :f :read :process 2} {:type :ok :f :read :value 3 :process 2}`,
+			[]string{"3 info r register w register 6", "0 info r register 1 w register 2", "1 info r register 2 w register 3", "2 ok r register 3"},
+		},
 		"completions only": {
 			`{:type :ok, :f :write, :value [x 1], :process 0} {:type :ok, :f :read, :value [x 0], :process 1}`,
 			[]string{"0 ok w x 1", "1 ok r x 0"},
@@ -89,29 +108,49 @@ func TestAnInfoEndsItsProcess(t *testing.T) {
 	}
 }
 
+func TestALineThatCameLateHasTheTimeOfTheOneBefore(t *testing.T) {
+	h := openText(t, `{:type :invoke :f :write :value 1 :process 0 :time 9} {:type :invoke :f :write :value 2 :process 1 :time 7}
+{:type :ok :f :write :value 1 :process 0} {:type :ok :f :write :value 2 :process 1 :time 12}`)
+	if a, b := h.Op(0), h.Op(1); a.Start != 9 || b.Start != 9 || a.End != 9 || b.End != 12 {
+		t.Errorf("%v to %v and %v to %v", a.Start, a.End, b.Start, b.End)
+	}
+}
+
 func TestAWrongLineOfAJepsenHistoryIsNamed(t *testing.T) {
-	const whole = "{:type :invoke :f :write :value 1 :process 0}\n"
+	const (
+		whole = "{:type :invoke :f :write :value 1 :process 0}\n"
+		bank  = "{:type :invoke :f :read :process 0}\n{:type :invoke :f :transfer :value {:from 1 :to 2 :amount 3} :process 1}\n"
+	)
 	for text, says := range map[string]string{
 		whole + "{:type :ok :f :write": "line 2: the file ends within a value",
 		"[" + whole:                    "the file ends within a value",
 		"[" + whole + "] 7":            "line 2: there is more",
 		whole + whole:                  "line 2: event 2: session 0 starts an operation while",
-		whole + "{:type :ok :f :write :value 1 :process 1}":                                                      "line 2: event 2: session 1 completes an operation that it has not open",
-		whole + "{:type :ok :f :write :value 2 :process 0}":                                                      "line 2",
-		whole + "{:type :invoke :f :write :value 1 :process 1}":                                                  "line 2: event 2, step 1: \"w\" writes 1 to \"register\" a second time",
-		whole + "{:type :ok :f :write}":                                                                          "line 2: :process is missing",
-		whole + "{:f :write :process 0}":                                                                         "line 2: :type is missing",
-		whole + "{:type :maybe :process 0}":                                                                      "line 2: there is no :type :maybe",
-		whole + "{:type :invoke :process 1 :f :write :value :a}":                                                 "line 2: :a is no whole number",
-		whole + "{:type :invoke :process 1 :f :write :value 1.5}":                                                "line 2: 1.5 is no whole number",
-		whole + "{:type :invoke :process 1 :f :write}":                                                           "line 2: :value is missing",
-		whole + "{:type :invoke :process 1 :f :jump :value 1}":                                                   "line 2: there is no meaning for :f :jump",
-		whole + "{:type :invoke :process 1 :f :transfer :value {:from 1 :to 2}}":                                 "line 2: a bank's :transfer",
-		whole + "{:type :invoke :process 1 :f :read :value nil}\n{:type :ok :process 1 :f :read :value {0 100}}": "line 3: a read returned a map",
-		whole + "{:type :invoke :process 1 :f :txn :value [[:r]]}":                                               "line 2: [:r] is no",
-		whole + "{:type :invoke :process 1 :f :txn :value [[:inc 4 1]]}":                                         "line 2: there is no step :inc",
-		whole + "{:type :invoke :process 1 :f :cas :value 3}":                                                    "line 2: 3 is no [old new]",
-		whole + "{:type :invoke :process 1 :f :add :value 2}":                                                    "line 1: a :write in a history with :add",
+		whole + "{:type :ok :f :write :value 1 :process 1}":                                                            "line 2: event 2: session 1 completes an operation that it has not open",
+		whole + "{:type :ok :f :write :value 2 :process 0}":                                                            "line 2",
+		whole + "{:type :ok :f :write}":                                                                                "line 2: :process is missing",
+		whole + "{:f :write :process 0}":                                                                               "line 2: :type is missing",
+		whole + "{:type :maybe :process 0}":                                                                            "line 2: there is no :type :maybe",
+		whole + "{:type :invoke :process 1 :f :write :value :a}":                                                       "line 2: :a is no whole number",
+		whole + "{:type :invoke :process 1 :f :write :value 1.5}":                                                      "line 2: 1.5 is no whole number",
+		whole + "{:type :invoke :process 1 :f :write}":                                                                 "line 2: :value is missing",
+		whole + "{:type :invoke :process 1 :f :jump :value 1}":                                                         "line 2: there is no meaning for :f :jump",
+		whole + "{:type :invoke :process 1 :f :transfer :value {:from 1 :to 2}}":                                       "line 1: a :write in the history of a bank",
+		bank + "{:type :invoke :process 2 :f :transfer :value {:from 1 :to 2}}":                                        "line 3: :transfer lacks :amount",
+		bank + "{:type :ok :process 0 :f :read :value {1 5}}":                                                          "line 1: the read is answered with 1 of 2 accounts",
+		bank + "{:type :ok :process 0 :f :read :value {1 5 2 3.5}}":                                                    "line 3: 3.5 is no whole number",
+		bank + "{:type :ok :process 0 :f :read :value {1 5 1 5}}":                                                      "line 3: the read lacks account 2",
+		bank + "{:type :ok :process 0 :f :read}":                                                                       "line 3: a read of a bank that is ok has",
+		"{:type :ok :process 1 :f :txn :value [[:w x 1] [:w x 1]]}":                                                    "line 1: event 1, step 2: \"w\" writes 1 to \"x\" a second time",
+		"{:type :ok :process 1 :f :txn :value [[:append x 1]]}\n{:type :ok :process 1 :f :txn :value [[:append x 1]]}": "line 2: event 3, step 1: \"app\" writes 1",
+		whole + "{:type :invoke :process 1 :f :cas :value [[1] 2]}":                                                    "line 2: [[1] 2] is no [old new], which :cas takes",
+		"{:type :invoke :process 1 :f :write :value 1 :time 9}\n{:type :invoke :process 2 :f :write :value 2 :time 3}\n{:type :ok :process 1 :f :write :value 1 :time 7}": "line 3: :time goes back, from 9 to 7, within process 1",
+		whole + "{:type :invoke :process 1 :f :txn :value [[:r]]}":         "line 2: [:r] is no",
+		whole + "{:type :invoke :process 1 :f :txn :value [[:inc 4 1]]}":   "line 2: there is no step :inc",
+		whole + "{:type :invoke :process 1 :f :cas :value 3}":              "line 2: 3 is no [old new]",
+		whole + "{:type :invoke :process 1 :f :add :value 2}":              "line 1: a :write in a history with :add",
+		whole + "{:type :invoke :process 1 :f :write :value [\x80 3]}":     "line 2: the file is not UTF-8",
+		whole + "{:type :invoke :process 1 :f :write :value [\"\x80\" 3]}": "line 2: the file is not UTF-8",
 		whole + ":words": "line 2: :words is no operation",
 		whole + "}":      "line 2: '}' closes nothing",
 		whole + "{:a}":   "line 2: a map has a key without a value",
@@ -144,25 +183,6 @@ func TestEDNIsShownAsItWasRead(t *testing.T) {
 			t.Errorf("%s: %s, %v", text, v.String(), err)
 		}
 	}
-}
-
-// Whatever the bytes, there is no panic, and no more operations than maps.
-func FuzzJepsen(f *testing.F) {
-	f.Add([]byte(`{:type :invoke, :f :write, :value [x 3], :process 0, :time 5}` + "\n" + `{:type :info, :f :write, :value [x 3], :process 0, :error "lost"}`))
-	f.Add([]byte(`[{:type :ok :f :cas :value [0 1] :process 1} {:type :ok :f :txn :value [[:append 1 2] [:r 1 [2]]] :process 0}]`))
-	f.Add([]byte(`#a{:type :ok :f :add :value [1 0] :process 3} {:type :ok :f :read :value [1 #{0}] :process 3} ;c`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		h, err := readJepsen(strings.NewReader(string(text)), int64(len(text)))
-		if err != nil {
-			return
-		}
-		if maps := strings.Count(string(text), "{"); h.Len() > maps || h.NSteps() > len(text) {
-			t.Fatalf("%d operations, %d steps out of %d maps", h.Len(), h.NSteps(), maps)
-		}
-		for k := range h.Len() {
-			_ = h.Op(k)
-		}
-	})
 }
 
 func BenchmarkJepsen(b *testing.B) {

@@ -1,9 +1,6 @@
 package history
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // jepsenShape is what the lines of a Jepsen history mean, as far as that shows
 // in the whole only.
@@ -15,6 +12,8 @@ type jepsenShape struct {
 	lists     bool // a read answered a collection that is no pair, or a pair with one
 	pairs     bool // a read answered a pair of numbers
 	zero      bool // 0 is written
+	values    jepsenValues
+	bank      bankShape
 }
 
 // completions says that the history has nothing but ends of operations, which
@@ -24,6 +23,7 @@ func (j *jepsenShape) completions() bool { return !j.invokes }
 func (j *jepsenShape) look(op *jepsenOp) {
 	j.invokes = j.invokes || op.invoke
 	j.processes = max(j.processes, op.process+1)
+	j.bank.look(op)
 	if op.value == nil {
 		return
 	}
@@ -34,6 +34,7 @@ func (j *jepsenShape) look(op *jepsenOp) {
 		j.zero = j.zero || endsInZero(op.value)
 	case "write", "cas":
 		j.zero = j.zero || endsInZero(op.value)
+		j.values.look(op, j.completions())
 	case "read":
 		if v := op.value; v.isPair() {
 			j.lists = j.lists || v.items[1].isCollection()
@@ -66,6 +67,9 @@ func endsInZero(v *edn) bool {
 
 // steps are what an operation does; the reads in it have what they returned.
 func (j *jepsenShape) steps(op *jepsenOp) ([]Step, error) {
+	if j.bank.is {
+		return j.bank.steps(j, op)
+	}
 	if op.value == nil {
 		if op.f == "read" && (op.invoke || op.outcome != OK) {
 			return j.read(op, &edn{})
@@ -82,7 +86,7 @@ func (j *jepsenShape) steps(op *jepsenOp) ([]Step, error) {
 		key, v := keyed(op.value, "register", true)
 		return j.write(nil, Write, key, v)
 	case "cas":
-		return j.cas(op.value)
+		return j.cas(op)
 	case "add":
 		if j.counter() {
 			key, v := keyed(op.value, "counter", !j.single)
@@ -92,10 +96,8 @@ func (j *jepsenShape) steps(op *jepsenOp) ([]Step, error) {
 		return j.write(nil, Add, key, v)
 	case "txn", "":
 		return j.transaction(op.value)
-	case "transfer":
-		return nil, errors.New("a bank's :transfer moves an amount if the account holds it, which these histories cannot say: bank histories are not read")
 	}
-	return nil, fmt.Errorf("there is no meaning for :f :%s: what is read is :read, :write, :cas, :add and :txn", op.f)
+	return nil, fmt.Errorf("there is no meaning for :f :%s: what is read is :read, :write, :cas, :add, :transfer and :txn", op.f)
 }
 
 // keyed takes [key value] apart, or gives the one key of the history its name.
@@ -139,8 +141,6 @@ func (j *jepsenShape) returned(v *edn, named bool) (Value, error) {
 	switch {
 	case v.isNil():
 		return Value{}, nil
-	case v.kind == ednMap:
-		return Value{}, errors.New("a read returned a map, as a bank's balances are, which these histories cannot say: bank histories are not read")
 	case !v.isCollection():
 		n, err := j.number(v, named)
 		return Int(n), err
@@ -170,19 +170,6 @@ func (j *jepsenShape) number(v *edn, named bool) (int64, error) {
 func (j *jepsenShape) write(steps []Step, f F, key string, v *edn) ([]Step, error) {
 	n, err := j.number(v, f != Inc)
 	return append(steps, Step{F: f, Key: key, Value: Int(n)}), err
-}
-
-// cas is a compare-and-set, [old new]: when it is ok it read old and wrote new.
-func (j *jepsenShape) cas(value *edn) ([]Step, error) {
-	key, v := keyed(value, "register", value.isPair() && value.items[1].isPair())
-	if !v.isPair() {
-		return nil, fmt.Errorf("%s is no [old new], which :cas takes", shortened([]byte(v.String())))
-	}
-	old, err := j.returned(&v.items[0], true)
-	if err != nil {
-		return nil, err
-	}
-	return j.write([]Step{{F: Read, Key: key, Value: old}}, Write, key, &v.items[1])
 }
 
 func (j *jepsenShape) transaction(value *edn) ([]Step, error) {

@@ -23,10 +23,11 @@ const (
 	Append              // "app"  put an element at the end of a list
 	Inc                 // "inc"  add to a counter; the value may be negative
 	Insert              // "ins"  insert an element after another: List is [element, after]
+	Cas                 // "cas"  write a key if it holds what is expected: List is [expected, written]
 )
 
 // IsWrite says whether a step changes state when it takes effect.
-func (f F) IsWrite() bool { return f > Read && f <= Insert }
+func (f F) IsWrite() bool { return f > Read && f <= Cas }
 
 // Value is what a step writes or what a read returned. Its zero value is
 // nothing: on a read it stands for "nobody has written here, or it was deleted".
@@ -37,7 +38,7 @@ func (f F) IsWrite() bool { return f > Read && f <= Insert }
 type Value struct {
 	Set  bool    // false: nothing
 	N    int64   // a register, an element, an increment
-	List []int64 // not nil: a set, a list, siblings, or the two numbers of an Insert
+	List []int64 // not nil: a set, a list, siblings, or the two numbers of an Insert or a Cas
 }
 
 // Int is the value of a register, an element or an increment.
@@ -185,6 +186,18 @@ type Claim struct {
 	Source   string   `json:"source,omitempty" yaml:"source,omitempty"` // "command line", or a document of the vendor
 }
 
+// What numbers may tell, where they do not name their writes. What rests on
+// reads-from cannot be decided then.
+const (
+	// ValuesRepeat: a number may be written to a key again. Only here a
+	// compare-and-set is one step, Cas; elsewhere it is an operation that reads
+	// and writes, so that its read is a read like others.
+	ValuesRepeat = "repeat"
+	// ValuesBalances: keys are accounts that hold something from the start, Inc
+	// moves some of it, and a read returns what an account holds.
+	ValuesBalances = "balances"
+)
+
 // Header is the first line of a history: what a checker must know of the run
 // besides what happened. A bare history therefore gives the same results as its
 // run folder. Everything but Nodes is optional.
@@ -207,6 +220,10 @@ type Header struct {
 	// Granularity is "transaction" where the steps of an operation are promised
 	// to become visible together; else each key stands alone.
 	Granularity string `json:"granularity,omitempty"`
+
+	// Values says what numbers tell: "" (a number is written to a key once, so
+	// it names its write), ValuesRepeat or ValuesBalances.
+	Values string `json:"values,omitempty"`
 
 	// Decides names the properties that this workload can decide; empty: every
 	// property whose checker finds what it needs.

@@ -1,11 +1,8 @@
 package history
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +54,7 @@ func SHA256(path string) (string, error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	sum := sha256.New()
-	if _, err := lines(f, size, func(b []byte) error { sum.Write(b); return nil }); err != nil {
+	if _, err := lines(f, size, func(b []byte, _ int64) error { sum.Write(b); return nil }); err != nil {
 		return "", fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
@@ -65,6 +62,9 @@ func SHA256(path string) (string, error) {
 
 // openFile opens a history file, or the one in a run folder.
 func openFile(path string) (*os.File, int64, error) {
+	if path == "-" {
+		return nil, 0, errors.New("a history is read from a file, not from standard input: save it to one first")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, 0, err
@@ -92,12 +92,13 @@ func inFolder(dir string) (string, os.FileInfo, error) {
 			return path, info, err
 		}
 	}
-	return "", nil, fmt.Errorf("%s holds neither %s nor %s: is it a run folder?", dir, FileName, PlainFileName)
+	return "", nil, fmt.Errorf("%s holds neither %s nor %s, so it is no run folder; to check the histories in it, name them: %s", dir, FileName, PlainFileName, filepath.Join(dir, "*"))
 }
 
-// lines calls f with the uncompressed bytes of a file, piece by piece. It
-// returns what it found, for a compressed file.
-func lines(at io.ReaderAt, size int64, f func([]byte) error) (*zstdFile, error) {
+// lines calls f with the uncompressed bytes of a file, piece by piece, and with
+// how much of the file was read by then. It returns what it found, for a
+// compressed file.
+func lines(at io.ReaderAt, size int64, f func(piece []byte, fed int64) error) (*zstdFile, error) {
 	var magic [4]byte
 	if n, err := at.ReadAt(magic[:], 0); err != nil && n == 0 {
 		if errors.Is(err, io.EOF) {
@@ -105,143 +106,48 @@ func lines(at io.ReaderAt, size int64, f func([]byte) error) (*zstdFile, error) 
 		}
 		return nil, err
 	}
+	if unpack := packedByOther(magic); unpack != "" {
+		return nil, fmt.Errorf("it is compressed in a way that mlcheck does not read: unpack it with `%s` first, or compress it with zstd", unpack)
+	}
 	frame := magic == [4]byte{0x28, 0xb5, 0x2f, 0xfd}
 	if skippable := magic[0]>>4 == 5 && [3]byte(magic[1:]) == [3]byte{0x2a, 0x4d, 0x18}; frame || skippable {
 		z := &zstdFile{at: at, size: size}
 		return z, z.each(f)
 	}
-	_, err := io.CopyBuffer(writerFunc(f), struct{ io.Reader }{io.NewSectionReader(at, 0, size)}, make([]byte, 1<<20))
-	return nil, err
+	return nil, pieces(io.NewSectionReader(at, 0, size), f)
 }
 
-// read reads a history.
-func read(at io.ReaderAt, size int64) (*History, error) {
-	if foreign := foreignFormat(startOf(at, size)); foreign != nil {
-		return foreign(at, size)
-	}
-	r := &reader{}
-	z, err := lines(at, size, r.take)
-	if err == nil {
-		err = r.last()
-	}
+// packedByOther is the command that unpacks what other tools packed, or "".
+func packedByOther(magic [4]byte) string {
 	switch {
-	case err != nil && !errors.Is(err, errTorn):
-		return nil, err
-	case z != nil && z.damage != "":
-		r.damage = z.damage
-	case err != nil: // r.damage says where the line was torn
-	case z != nil && z.sealed && z.events != r.events:
-		r.damage = fmt.Sprintf("the seal names %d events", z.events)
+	case magic[0] == 0x1f && magic[1] == 0x8b:
+		return "gunzip"
+	case magic == [4]byte{0xfd, '7', 'z', 'X'}:
+		return "unxz"
+	case magic == [4]byte{'B', 'Z', 'h', '9'}:
+		return "bunzip2"
+	case magic == [4]byte{'P', 'K', 3, 4}:
+		return "unzip"
 	}
-	if r.p == nil {
-		return nil, fmt.Errorf("nothing could be read: %s", cmp.Or(r.damage, "there is no line in it"))
-	}
-	h := r.p.b.History()
-	if r.damage != "" {
-		h.Damage = fmt.Sprintf("%s; %d events were read", r.damage, r.events)
-	}
-	return h, nil
+	return ""
 }
 
-// maxLine bounds a line: a read of some three million elements.
-const maxLine = 32 << 20
-
-// reader makes lines out of pieces and a history out of lines.
-type reader struct {
-	p      *parser      // nil before the header
-	plume  *plumeReader // in its place, for Plume text
-	rest   []byte       // the line that the last piece ended in
-	line   int          // lines so far
-	off    int64        // where the next line starts, in uncompressed bytes
-	events int
-	damage string // set with errTorn
-}
-
-// take reads the lines that end in this piece.
-func (r *reader) take(piece []byte) error {
+// pieces calls f with what r reads, and with how much that is so far.
+func pieces(r io.Reader, f func(piece []byte, fed int64) error) error {
+	buf, fed := make([]byte, chunkBytes), int64(0)
 	for {
-		end := bytes.IndexByte(piece, '\n')
-		if end < 0 {
-			r.rest = append(r.rest, piece...)
-			if len(r.rest) > maxLine {
-				return &LineError{r.line + 1, fmt.Sprintf("the line has more than %d bytes", maxLine)}
+		n, err := r.Read(buf)
+		if n > 0 {
+			fed += int64(n)
+			if err := f(buf[:n], fed); err != nil {
+				return err
 			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		text := piece[:end]
-		if len(r.rest) > 0 {
-			r.rest = append(r.rest, text...)
-			text = r.rest
-		}
-		if err := r.add(text); err != nil {
-			return err
-		}
-		r.rest, piece = r.rest[:0], piece[end+1:]
-	}
-}
-
-// last reads what follows the last line end: nothing in our files, and a whole
-// line in some of other tools.
-func (r *reader) last() error {
-	if len(r.rest) == 0 {
-		return nil
-	}
-	return r.add(r.rest)
-}
-
-// add reads one line without its end.
-func (r *reader) add(text []byte) error {
-	r.line++
-	err := r.parse(text)
-	switch {
-	case errors.Is(err, errTorn):
-		r.damage = fmt.Sprintf("line %d at byte %d is not whole", r.line, r.off)
-		return errTorn
-	case err != nil:
-		return &LineError{r.line, err.Error()}
-	}
-	r.off += int64(len(text)) + 1
-	return nil
-}
-
-func (r *reader) parse(text []byte) error {
-	if r.plume != nil {
-		return r.plume.line(text)
-	}
-	if r.p == nil || !r.p.fast(text) {
-		if len(bytes.TrimSpace(text)) == 0 {
-			return nil
-		}
-		if r.p == nil {
-			return r.header(text)
-		}
-		if err := r.p.slow(text); err != nil {
+		case err != nil:
 			return err
 		}
 	}
-	r.events++
-	return r.p.apply()
-}
-
-// header reads the first line.
-func (r *reader) header(text []byte) error {
-	var in struct {
-		Format string `json:"format"`
-		Header
-	}
-	if !json.Valid(text) {
-		return errTorn
-	}
-	const right = `a history starts with {"format":"` + Format + `","nodes":["n1",…]}`
-	if err := json.Unmarshal(text, &in); err != nil {
-		return fmt.Errorf("%w: %s", err, right)
-	}
-	switch in.Format {
-	case Format:
-		r.p = &parser{b: NewBuilder(in.Header)}
-		return nil
-	case "":
-		return errors.New("the header is missing: " + right)
-	}
-	return fmt.Errorf("the format is %q: this mlcheck reads %q", in.Format, Format)
 }

@@ -1,7 +1,10 @@
 package history
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 )
@@ -10,14 +13,37 @@ import (
 // whatever they ask, and what a transaction wrote becomes visible together.
 func plumeHeader() Header { return Header{SessionScope: "client", Granularity: "transaction"} }
 
-// plumeReader reads the text format of Plume, AWDIT and PolySI: a step a line,
+// readPlume reads the text format of Plume, AWDIT and PolySI: a step a line,
 // r(key,value,session,transaction) or w(…). Lines of one session are in
 // program order; those next to each other in it that have one transaction are
-// one operation, though lines of other sessions stand between them. It fills the
+// one operation, though lines of other sessions stand between them.
+func readPlume(at io.ReaderAt, size int64) (*History, error) {
+	r := newPlumeReader(size)
+	var z *zstdFile
+	err := inChunks(func(take func([]byte, int64) error) (err error) {
+		z, err = lines(at, size, take)
+		return err
+	}, nil, func() func([]byte, *plumeBatch) { return parsePlume }, r.add)
+	if errors.Is(err, errLong) {
+		err = &LineError{r.line + 1, err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := r.history()
+	if z != nil {
+		h.Damage = z.damage
+	}
+	return h, nil
+}
+
+// plumeReader adds up what the lines say. It fills the
 // columns itself: a call of Invoke and Complete for each line would take longer
 // than the reading.
 type plumeReader struct {
 	b        *Builder
+	size     int64    // of the file
+	line     int      // lines so far
 	id       sessions // session → position in sessions, plus 1
 	sessions []plumeSession
 	keys     []int32 // key number → key, plus 1; others are found by their text
@@ -36,34 +62,36 @@ const smallKeys = 1 << 20
 // maxForeignOps leaves each operation of an untimed format two indexes.
 const maxForeignOps = math.MaxInt32/2 - 1
 
-func newPlumeReader() *plumeReader {
+func newPlumeReader(size int64) *plumeReader {
 	b := NewBuilder(plumeHeader())
 	b.nodeOf([]byte(onlyNode))
-	return &plumeReader{b: b}
+	return &plumeReader{b: b, size: size}
 }
 
-func (r *plumeReader) line(text []byte) error {
-	for len(text) > 0 && isBlank(text[len(text)-1]) {
-		text = text[:len(text)-1]
+// add adds the lines of a chunk.
+func (r *plumeReader) add(c *chunk[plumeBatch]) error {
+	if c.long {
+		return errLong
 	}
-	for len(text) > 0 && isBlank(text[0]) {
-		text = text[1:]
+	b, h := &c.batch, &r.b.h
+	if ops, steps := h.n+len(b.lines), len(h.stepF)+len(b.lines); steps > cap(h.stepF) || ops > cap(h.outcome) {
+		h.reserve(room(ops, c.fed, r.size), room(steps, c.fed, r.size))
 	}
-	if len(text) == 0 {
-		return nil
+	for i := range b.lines {
+		l := &b.lines[i]
+		op, err := r.operation(int(l.session), l.transaction)
+		if err == nil {
+			err = r.step(op, step{f: l.f, has: intValue, key: r.key(l.key), n: l.value})
+		}
+		if err != nil {
+			return &LineError{r.line + int(l.at) + 1, err.Error()}
+		}
 	}
-	l, ok := parsePlume(text)
-	if !ok {
-		return fmt.Errorf("%q is no line of Plume text: that is r(key,value,session,transaction) or w(key,value,session,transaction), with whole numbers", shortened(text))
+	if b.err != nil {
+		return &LineError{r.line + b.count + 1, b.err.Error()}
 	}
-	if l.session < 0 || l.session > math.MaxInt32 {
-		return fmt.Errorf("session %d is out of range: sessions are numbered from 0 to %d", l.session, math.MaxInt32)
-	}
-	op, err := r.operation(int(l.session), l.transaction)
-	if err != nil {
-		return err
-	}
-	return r.step(op, step{f: l.f, has: intValue, key: r.key(l.key, l.keyText), n: l.value})
+	r.line += b.count
+	return nil
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
@@ -79,11 +107,11 @@ func (r *plumeReader) operation(session int, transaction int64) (int32, error) {
 		r.id.set(session, at)
 	}
 	s := &r.sessions[at-1]
-	if s.op >= 0 && s.transaction == transaction {
+	if s.op >= 0 && s.transaction == transaction && transaction != -1 { // -1 is several that were aborted
 		return s.op, nil
 	}
 	h := &r.b.h
-	op := len(h.index)
+	op := h.n
 	if op >= maxForeignOps {
 		return 0, fmt.Errorf("there are more than %d operations", maxForeignOps)
 	}
@@ -92,24 +120,24 @@ func (r *plumeReader) operation(session int, transaction int64) (int32, error) {
 	if transaction == -1 {
 		outcome = Fail
 	}
-	h.index, h.ret = append(h.index, int32(2*op+1)), append(h.ret, int32(2*op+2))
-	h.start, h.end = append(h.start, 0), append(h.end, 0)
-	h.session, h.node = append(h.session, int32(session)), append(h.node, 0)
-	h.outcome, h.final = append(h.outcome, outcome), append(h.final, false)
-	h.stepAt = append(h.stepAt, uint32(len(h.stepF)))
+	h.session, h.outcome = append(h.session, int32(session)), append(h.outcome, outcome)
+	h.n++
+	if h.stepAt != nil {
+		h.stepAt = append(h.stepAt, uint32(len(h.stepF)))
+	}
 	return int32(op), nil
 }
 
 // key is the position of a key that has its number as its name.
-func (r *plumeReader) key(n int64, text []byte) int32 {
+func (r *plumeReader) key(n int64) int32 {
 	if n < 0 || n >= smallKeys {
-		return r.b.keyOf(text)
+		return r.b.keyOf(strconv.AppendInt(nil, n, 10))
 	}
 	for int(n) >= len(r.keys) {
 		r.keys = append(r.keys, make([]int32, max(64, len(r.keys)))...)
 	}
 	if r.keys[n] == 0 {
-		r.keys[n] = r.b.keyOf(text) + 1
+		r.keys[n] = r.b.keyOf(strconv.AppendInt(nil, n, 10)) + 1
 	}
 	return r.keys[n] - 1
 }
@@ -126,14 +154,18 @@ func (r *plumeReader) step(op int32, s step) error {
 	if s.f == Read {
 		r.b.setValue(len(h.stepF)-1, s)
 	}
-	if r.opOf == nil && int(op) != len(h.index)-1 {
+	if r.opOf == nil && int(op) != h.n-1 {
 		r.noteOperations()
 	}
-	if r.opOf != nil {
+	switch {
+	case r.opOf != nil:
 		r.opOf = append(r.opOf, op)
-		return nil
+	case h.stepAt != nil:
+		h.stepAt[h.n] = uint32(len(h.stepF))
+	case len(h.stepF) > h.n: // the first operation with two steps
+		h.tellSteps()
+		h.stepAt[h.n]++
 	}
-	h.stepAt[len(h.index)] = uint32(len(h.stepF))
 	return nil
 }
 
@@ -141,8 +173,11 @@ func (r *plumeReader) step(op int32, s step) error {
 // on the steps of one operation no longer lie together.
 func (r *plumeReader) noteOperations() {
 	h := &r.b.h
+	if h.stepAt == nil {
+		h.tellSteps()
+	}
 	r.opOf = make([]int32, 0, 2*len(h.stepF))
-	for op := range h.index {
+	for op := range h.n {
 		for range h.stepAt[op+1] - h.stepAt[op] {
 			r.opOf = append(r.opOf, int32(op))
 		}
@@ -155,11 +190,11 @@ func (r *plumeReader) history() *History {
 	if r.opOf == nil {
 		return h
 	}
-	next := make([]uint32, len(h.index)+1)
+	next := make([]uint32, h.n+1)
 	for _, op := range r.opOf {
 		next[op+1]++
 	}
-	for op := range h.index {
+	for op := range h.n {
 		next[op+1] += next[op]
 	}
 	copy(h.stepAt, next)
@@ -174,35 +209,71 @@ func (r *plumeReader) history() *History {
 	return h
 }
 
-// plumeLine is one line.
-type plumeLine struct {
-	f                                F
-	key, value, session, transaction int64
-	keyText                          []byte
+// plumeBatch is what the lines of a chunk say, up to the first that is wrong.
+type plumeBatch struct {
+	lines []plumeLine
+	count int   // of the text's lines, empty ones too
+	err   error // of the line after them
 }
 
-func parsePlume(text []byte) (l plumeLine, ok bool) {
+// plumeLine is one line.
+type plumeLine struct {
+	key, value, transaction int64
+	session                 int32
+	at                      int32 // the number of the line in the text, from 0
+	f                       F
+}
+
+// parsePlume reads the lines of a text into a batch, whose memory is used again.
+func parsePlume(text []byte, to *plumeBatch) {
+	*to = plumeBatch{lines: to.lines[:0]}
 	c := cursor{b: text}
+	for ; c.p < len(text); to.count++ {
+		c.blanks()
+		if c.p < len(text) && c.b[c.p] != '\n' {
+			l := plumeLine{at: int32(to.count)}
+			if to.err = c.plume(&l); to.err != nil {
+				return
+			}
+			to.lines = append(to.lines, l)
+		}
+		c.p++ // the line's end
+	}
+}
+
+func (c *cursor) blanks() {
+	for c.p < len(c.b) && isBlank(c.b[c.p]) {
+		c.p++
+	}
+}
+
+// plume reads a line up to its end.
+func (c *cursor) plume(l *plumeLine) error {
+	start := c.p
 	switch {
 	case c.lit("r("):
 		l.f = Read
 	case c.lit("w("):
 		l.f = Write
-	default:
-		return l, false
 	}
-	for i, to := range [...]*int64{&l.key, &l.value, &l.session, &l.transaction} {
-		if i > 0 && !c.char(',') {
-			return l, false
-		}
-		if *to, ok = c.integer(); !ok {
-			return l, false
-		}
-		if i == 0 {
-			l.keyText = text[2:c.p]
+	var session int64
+	ok := l.f != 0
+	for i, to := range [...]*int64{&l.key, &l.value, &session, &l.transaction} {
+		ok = ok && (i == 0 || c.char(','))
+		if ok {
+			*to, ok = c.integer()
 		}
 	}
-	return l, c.char(')') && c.p == len(text)
+	ok = ok && c.char(')')
+	if c.blanks(); !ok || c.p < len(c.b) && c.b[c.p] != '\n' {
+		text, _, _ := bytes.Cut(c.b[start:], []byte{'\n'})
+		return fmt.Errorf("%q is no line of Plume text: that is r(key,value,session,transaction) or w(key,value,session,transaction), with whole numbers", shortened(bytes.TrimRight(text, " \t\r")))
+	}
+	if session < 0 || session > math.MaxInt32 {
+		return fmt.Errorf("session %d is out of range: sessions are numbered from 0 to %d", session, math.MaxInt32)
+	}
+	l.session = int32(session)
+	return nil
 }
 
 // integer reads any number of 64 bits.

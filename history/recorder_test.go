@@ -88,7 +88,7 @@ func frames(t testing.TB, path string) []int {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	z, out := &zstdFile{at: f, size: size}, []int(nil)
-	if err := z.each(func(b []byte) error { out = append(out, bytes.Count(b, []byte("\n"))); return nil }); err != nil {
+	if err := z.each(func(b []byte, _ int64) error { out = append(out, bytes.Count(b, []byte("\n"))); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if z.sealed {

@@ -1,10 +1,12 @@
 package history
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // errTorn says that a line is no JSON: it was cut off or damaged, where a line
@@ -44,11 +46,16 @@ type slowLine struct {
 	Why     string           `json:"why"`
 }
 
-// slow reads a line of any shape. Its error is errTorn, or a sentence about
-// what the line says.
-func (p *parser) slow(text []byte) error {
-	if !json.Valid(text) {
+// slow reads a line of any shape. Its error is errNothing, errTorn, or a
+// sentence about what the line says.
+func (p *parser) slow(l *line, text []byte) error {
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return errNothing
+	case !json.Valid(text):
 		return errTorn
+	case !utf8.Valid(text):
+		return errors.New("the line is not UTF-8, so its names cannot be told apart")
 	}
 	var in slowLine
 	if err := json.Unmarshal(text, &in); err != nil {
@@ -64,22 +71,19 @@ func (p *parser) slow(text []byte) error {
 	}
 	kind, isOp := map[string]lineKind{"invoke": invokeLine, "ok": okLine, "fail": failLine, "info": infoLine}[in.Type]
 	if !isOp {
-		return p.slowEvent(&in)
+		return p.slowEvent(l, &in)
 	}
-	return p.slowOp(&in, kind)
+	return p.slowOp(l, &in, kind)
 }
 
-func (p *parser) slowOp(in *slowLine, kind lineKind) error {
+func (p *parser) slowOp(l *line, in *slowLine, kind lineKind) error {
 	if in.Session == nil {
 		return errors.New(`"session" is missing`)
 	}
-	l := &p.line
-	*l = line{
-		i: *in.I, t: in.T, kind: kind, session: *in.Session, steps: l.steps[:0], ops: in.Ops != nil, final: in.Final,
-		meta: Meta{By: in.By, Ctx: in.Ctx, Stamp: in.Stamp, Token: in.Token, Error: in.Error},
-	}
+	l.i, l.t, l.kind, l.session, l.ops, l.final = *in.I, in.T, kind, *in.Session, in.Ops != nil, in.Final
+	p.tell(l, Meta{By: in.By, Ctx: in.Ctx, Stamp: in.Stamp, Token: in.Token, Error: in.Error})
 	if in.Node != nil {
-		l.node = []byte(*in.Node)
+		l.node = p.nodes.of([]byte(*in.Node))
 	}
 	if in.Ops == nil {
 		return nil
@@ -88,17 +92,20 @@ func (p *parser) slowOp(in *slowLine, kind lineKind) error {
 		if s.f == Read && !s.given && kind == okLine {
 			return fmt.Errorf("step %d: an ok read of %q says what it returned: a number, a list, or null for nothing", n+1, s.name)
 		}
-		s.key = p.b.keyOf([]byte(s.name))
-		l.steps = append(l.steps, s.step)
+		s.key = p.keys.of([]byte(s.name))
+		p.steps = append(p.steps, s.step)
 	}
 	return nil
 }
 
-func (p *parser) slowEvent(in *slowLine) error {
-	ev := &Event{
+func (p *parser) slowEvent(l *line, in *slowLine) error {
+	ev := Event{
 		Index: int(*in.I), T: time.Duration(in.T), Type: EventType(in.Type),
 		Fault: in.Fault, Kind: in.Kind, Phase: in.Phase, Nodes: in.Nodes, Offsets: in.Offsets, PPM: in.PPM, Dropped: in.Dropped,
 		Stage: in.Stage, State: in.State, From: in.From, To: in.To, Why: in.Why,
+	}
+	if err := ev.Type.check(); err != nil {
+		return err
 	}
 	for _, l := range in.Links {
 		if len(l) != 2 {
@@ -109,7 +116,8 @@ func (p *parser) slowEvent(in *slowLine) error {
 	if in.Session != nil {
 		ev.Session = int(*in.Session)
 	}
-	p.line = line{kind: eventLine, steps: p.line.steps[:0], event: ev}
+	l.i, l.t, l.kind = *in.I, in.T, eventLine
+	p.events = append(p.events, ev)
 	return nil
 }
 

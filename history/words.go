@@ -7,7 +7,7 @@ import (
 
 // words are the functions as they stand on disk.
 var words = [...]string{
-	Read: "r", Write: "w", Delete: "d", Add: "add", Remove: "rem", Append: "app", Inc: "inc", Insert: "ins",
+	Read: "r", Write: "w", Delete: "d", Add: "add", Remove: "rem", Append: "app", Inc: "inc", Insert: "ins", Cas: "cas",
 }
 
 // String is the word on disk, or "?" for a function that does not exist.
@@ -18,14 +18,17 @@ func (f F) String() string {
 	return words[f]
 }
 
-func (f F) valid() bool { return f >= Read && f <= Insert }
+func (f F) valid() bool { return f >= Read && f <= Cas }
 
 // takesInt says that the function's argument is one number.
 func (f F) takesInt() bool { return f == Write || f == Add || f == Remove || f == Append || f == Inc }
 
+// takesPair says that the function's argument is a list of two numbers.
+func (f F) takesPair() bool { return f == Insert || f == Cas }
+
 // ParseF finds the function that a word on disk stands for.
 func ParseF(word string) (F, bool) {
-	for f := Read; f <= Insert; f++ {
+	for f := Read; f <= Cas; f++ {
 		if words[f] == word {
 			return f, true
 		}

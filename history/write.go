@@ -38,10 +38,10 @@ func (h *History) WriteJSONL(w io.Writer) error {
 
 func (h *History) appendInvocation(b []byte, k int, steps []Step) []byte {
 	var m Meta
-	if h.ret[k] == 0 {
+	if h.Return(k) == 0 {
 		m = h.Meta(k) // it has no other line
 	}
-	return appendInvoke(b, h.Index(k), h.Start(k), h.Session(k), h.nodes[h.node[k]], steps, h.final[k], m)
+	return appendInvoke(b, h.Index(k), h.Start(k), h.Session(k), h.nodeName(k), steps, h.Final(k), m)
 }
 
 // appendCompletion leaves out the steps of an operation that has nothing to
@@ -51,19 +51,19 @@ func (h *History) appendCompletion(b []byte, k int, steps []Step) []byte {
 	if !told {
 		steps = nil
 	}
-	return appendComplete(b, h.Return(k), h.End(k), h.Session(k), h.nodes[h.node[k]], h.outcome[k], steps, h.Meta(k))
+	return appendComplete(b, h.Return(k), h.End(k), h.Session(k), h.nodeName(k), h.outcome[k], steps, h.Meta(k))
 }
 
 // inOrder calls f for every event by index: for the invocation of the operation
 // at position k, its completion, or an event that is no operation.
 func (h *History) inOrder(f func(k int, completion bool, ev *Event) error) error {
 	completed := make([]int32, 0, h.Len())
-	for k := range h.ret {
-		if h.ret[k] != 0 {
+	for k := range h.Len() {
+		if h.Return(k) != 0 {
 			completed = append(completed, int32(k))
 		}
 	}
-	slices.SortFunc(completed, func(a, b int32) int { return cmp.Compare(h.ret[a], h.ret[b]) })
+	slices.SortFunc(completed, func(a, b int32) int { return cmp.Compare(h.Return(int(a)), h.Return(int(b))) })
 	const none = int(^uint(0) >> 1)
 	for k, c, e := 0, 0, 0; ; {
 		invoked, returned, event := none, none, none
@@ -111,7 +111,7 @@ func (h *History) Only(positions []int) *History {
 		case completion:
 			return b.Complete(h.Return(k), h.End(k), h.Session(k), h.outcome[k], h.Op(k).Steps, h.Meta(k))
 		}
-		return b.invoke(h.Index(k), h.Start(k), h.Session(k), []byte(h.nodes[h.node[k]]), b.intern(h.Op(k).Steps), h.final[k], h.Meta(k))
+		return b.invoke(h.Index(k), h.Start(k), h.Session(k), b.nodeOf([]byte(h.nodeName(k))), b.intern(h.Op(k).Steps), h.Final(k), h.Meta(k))
 	})
 	part := b.History()
 	if err != nil { // cannot be: a part of what a Builder accepted is accepted again

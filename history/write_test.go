@@ -20,7 +20,7 @@ func TestWrittenLinesAreTheRecordedOnes(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer func() { _ = f.Close() }()
-		if _, err := lines(f, size, func(b []byte) error { recorded.Write(b); return nil }); err != nil {
+		if _, err := lines(f, size, func(b []byte, _ int64) error { recorded.Write(b); return nil }); err != nil {
 			rt.Fatal(err)
 		}
 		if err := open(rt, path).WriteJSONL(&written); err != nil {

@@ -25,6 +25,26 @@ type zstdFile struct {
 	sealed bool   // the last thing in the file is a seal
 	events int    // that the seal names
 	damage string // where and what, or ""
+
+	unpacked int64 // bytes so far
+}
+
+// A file that unpacks to more than maxUnpacked bytes and to more than maxRatio
+// times its size is no record of anything: a few kilobytes must not fill the
+// memory. Histories unpack to some ten times their size.
+const (
+	maxRatio    = 200
+	maxUnpacked = 64 << 20
+)
+
+// bounded passes on what f gets until it is too much for the size of the file.
+func (z *zstdFile) bounded(f func(lines []byte, fed int64) error) func([]byte, int64) error {
+	return func(lines []byte, fed int64) error {
+		if z.unpacked += int64(len(lines)); z.unpacked > maxUnpacked && z.unpacked/maxRatio > z.size {
+			return fmt.Errorf("its %d bytes unpack to more than %d times as many, which no history does; if this is one, unpack it with `zstd -d` first", z.size, maxRatio)
+		}
+		return f(lines, fed)
+	}
 }
 
 // job is a frame on its way through the unpackers.
@@ -40,7 +60,8 @@ type job struct {
 // unpacked ahead, one on each processor. f must not keep the bytes.
 //
 // An error is f's own, or that the file cannot be read; damage is no error.
-func (z *zstdFile) each(f func(lines []byte) error) error {
+func (z *zstdFile) each(f func(lines []byte, fed int64) error) error {
+	f = z.bounded(f)
 	ahead := min(runtime.GOMAXPROCS(0), 4)
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(ahead),
 		zstd.WithDecoderMaxMemory(maxContent), zstd.WithDecoderMaxWindow(maxWindow))
@@ -107,7 +128,7 @@ func (z *zstdFile) unpack(work <-chan *job) {
 }
 
 // take passes on the lines of one frame; whole is false where reading ends.
-func (z *zstdFile) take(j *job, f func([]byte) error) (whole bool, err error) {
+func (z *zstdFile) take(j *job, f func([]byte, int64) error) (whole bool, err error) {
 	var torn *tear
 	switch {
 	case errors.As(j.err, &torn):
@@ -131,20 +152,25 @@ func (z *zstdFile) take(j *job, f func([]byte) error) (whole bool, err error) {
 	if j.lines == nil {
 		return z.stream(j, f)
 	}
-	return true, f(j.lines)
+	return true, f(j.lines, j.off+j.size)
 }
 
 // stream passes on a frame that does not fit in one piece. Its checksum comes
 // last, so it is read once to see that it is whole, and then for its lines.
-func (z *zstdFile) stream(j *job, f func([]byte) error) (whole bool, err error) {
-	for _, to := range []func([]byte) error{func([]byte) error { return nil }, f} {
-		dec, err := zstd.NewReader(io.NewSectionReader(z.at, j.off, j.size), zstd.WithDecoderConcurrency(1),
+func (z *zstdFile) stream(j *job, f func([]byte, int64) error) (whole bool, err error) {
+	for _, to := range []func([]byte, int64) error{func([]byte, int64) error { return nil }, f} {
+		in := io.NewSectionReader(z.at, j.off, j.size)
+		dec, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
 			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return false, err
 		}
 		var mine error
-		_, err = io.CopyBuffer(writerFunc(func(b []byte) error { mine = to(b); return mine }), struct{ io.Reader }{dec}, make([]byte, 1<<20))
+		err = pieces(dec, func(b []byte, _ int64) error {
+			fed, _ := in.Seek(0, io.SeekCurrent) // where it is
+			mine = to(b, j.off+fed)
+			return mine
+		})
 		dec.Close()
 		switch {
 		case mine != nil:
@@ -155,15 +181,6 @@ func (z *zstdFile) stream(j *job, f func([]byte) error) (whole bool, err error) 
 		}
 	}
 	return true, nil
-}
-
-type writerFunc func([]byte) error
-
-func (f writerFunc) Write(b []byte) (int, error) {
-	if err := f(b); err != nil {
-		return 0, err
-	}
-	return len(b), nil
 }
 
 // end notices what is missing after the last frame.

@@ -149,6 +149,11 @@ func stepAsked(s history.Step) string {
 			return fmt.Sprintf("insert %d after %d in %s", s.Value.List[0], s.Value.List[1], key)
 		}
 		return "insert " + v + " in " + key
+	case history.Cas:
+		if len(s.Value.List) == 2 {
+			return fmt.Sprintf("write %s = %d if it is %d", key, s.Value.List[1], s.Value.List[0])
+		}
+		return "compare and set " + key + " " + v
 	}
 	return "unknown step on " + key
 }

@@ -49,7 +49,10 @@ that is no history, 1 a claim is violated, 2 unknown, 0 every claim holds.`,
 				return err
 			}
 			res, err := mlcheck.Check(cmd.Context(), args[0], claims...)
-			if err != nil {
+			switch {
+			case cmd.Context().Err() != nil:
+				return errors.New("interrupted: nothing was judged")
+			case err != nil:
 				return &mlcheck.UsageError{Err: err}
 			}
 			*status = res.Exit

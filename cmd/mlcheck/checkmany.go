@@ -9,7 +9,9 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/mlcheck/mlcheck"
 	"github.com/mlcheck/mlcheck/checker"
@@ -31,29 +33,34 @@ func checkMany(ctx context.Context, paths []string, claims []history.Claim, asJS
 	for i := range results {
 		results[i] = make(chan checked, 1)
 	}
-	next := make(chan int)
-	stop := make(chan struct{})
-	defer close(stop)
+	next, room := make(chan int), newRoom(maxLoaded)
 	go func() {
 		defer close(next)
-		for i := range paths {
-			select {
-			case next <- i:
-			case <-stop:
+		for i, path := range paths {
+			if !room.take(ctx, weight(path)) {
 				return
 			}
+			next <- i
 		}
 	}()
 	for range min(runtime.GOMAXPROCS(0), len(paths)) {
 		go func() {
 			for i := range next {
 				results[i] <- checkOne(ctx, paths[i], claims, asJSON)
+				room.give(weight(paths[i]))
 			}
 		}()
 	}
 	worst := checker.ExitHolds
-	for _, r := range results {
-		c := <-r
+	for i, r := range results {
+		var c checked
+		select {
+		case c = <-r:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return worst, fmt.Errorf("interrupted: %d of %d paths were judged", i, len(paths))
+		}
 		if c.err != nil {
 			fmt.Fprintln(errs, "mlcheck:", c.err)
 		}
@@ -87,8 +94,16 @@ func checkOne(ctx context.Context, path string, claims []history.Claim, asJSON b
 		c.err = cmp.Or(c.err, err)
 		return c
 	}
-	c.line = fmt.Appendf(nil, "%-10s  %s  %s\n", verdict, cmp.Or(strings.Join(names, ","), "-"), path)
+	c.line = fmt.Appendf(nil, "%-10s  %s  %s\n", verdict, cmp.Or(strings.Join(names, ","), "-"), onOneLine(path))
 	return c
+}
+
+// onOneLine is the path as it is, or quoted where it would break the line.
+func onOneLine(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(path)
+	}
+	return path
 }
 
 // violated are the names of the violated properties, claimed or not, in order.
