@@ -56,7 +56,7 @@ func TestTheReferenceStoreKeepsWhatItClaims(t *testing.T) {
 	for _, topology := range []string{"all-to-all", "ring"} {
 		for _, policy := range []string{"lww-wall", "lww-hlc"} {
 			for _, delivery := range []string{"fifo", "causal"} {
-				for _, workload := range []string{"register", "rmw", "set", "causal", "counter-exact"} {
+				for _, workload := range []string{"register", "rmw", "set", "causal", "counter-exact", "removals"} {
 					t.Run(fmt.Sprint(topology, " ", policy, " ", delivery, " ", workload), func(t *testing.T) {
 						t.Parallel()
 						chances := map[string]int{}

@@ -14,12 +14,16 @@ func (ix *index) ends(key int32) (reads []int32, ok bool) {
 	return reads, reads != nil && !slices.Contains(reads, -1)
 }
 
-// lostElements counts acknowledged adds and appends of which every leader has
-// lost the element, though no remove explains it, and acknowledged removes that
-// no leader knows of.
-func (ix *index) lostElements(r *Result) {
+// elementFates is what became of the acknowledged effects on elements.
+type elementFates struct {
+	counts map[string]int
+	lost   []int32 // adds and appends of which no leader has the element, though no remove explains that
+	undone []int32 // removes that no leader knows of, though every add was made before
+}
+
+func (ix *index) elementFates() elementFates {
+	fs := elementFates{counts: map[string]int{}}
 	effects := ix.effects()
-	var lost []int32
 	for _, key := range ix.writtenKeys() {
 		if ix.kind[key]&(set|list) == 0 {
 			continue
@@ -36,32 +40,94 @@ func (ix *index) lostElements(r *Result) {
 			}
 		}
 		for _, s := range effects[key] {
-			if ix.judgeEffect(r, s, at, reads[0]) {
-				lost = append(lost, s)
-			}
+			ix.judgeEffect(&fs, s, at)
 		}
 	}
-	ix.lostWithLabels(r, lost)
+	return fs
 }
 
-// lostWithLabels says of each lost element whether any other leader ever showed it.
-func (ix *index) lostWithLabels(r *Result, lost []int32) {
-	if len(lost) == 0 {
+// staleEffect is the older effect on the same element that has the greater stamp
+// and so won over step s; ok is false if the stamps do not say so.
+func (ix *index) staleEffect(s int32) (winner int32, ok bool) {
+	mine, stamped := stampOf(ix.h, ix.opOfStep(s))
+	if !stamped || choosesOtherwise(ix.h.Header.Policy) {
+		return -1, false
+	}
+	v, _ := ix.elementOf(s)
+	el := ix.sets[int32(ix.h.StepKey(int(s)))].element(v)
+	against := el.removes
+	if ix.h.StepF(int(s)) == history.Remove {
+		against = el.adds
+	}
+	for _, w := range ix.mayHaveHappened(against) {
+		if theirs, ok := stampOf(ix.h, ix.opOfStep(w)); ok && mine.compare(theirs) < 0 && ix.co().before(ix.eventOf(w), ix.eventOf(s)) {
+			return w, true
+		}
+	}
+	return -1, false
+}
+
+// lostElements counts effects on elements that are missing at the end; one that an
+// older effect won over by its stamp is a stale win.
+func (ix *index) lostElements(r *Result) {
+	fs := ix.elementFates()
+	for name, n := range fs.counts {
+		r.count(name, n)
+	}
+	for _, s := range fs.undone {
+		if _, stale := ix.staleEffect(s); !stale {
+			r.count("remove undone", 1)
+			r.add(func() Finding { return ix.undoneFinding(s, ix.firstEnd(s)) })
+		}
+	}
+	if len(fs.lost) == 0 {
 		return
 	}
-	seenAt := ix.shownElsewhereFirst(lost)
-	for _, s := range lost {
+	seenAt := ix.shownElsewhereFirst(fs.lost)
+	for _, s := range fs.lost {
 		at := seenAt[s]
+		if _, stale := ix.staleEffect(s); stale {
+			continue
+		}
 		if at < 0 && ix.wiped(ix.opOfStep(s)) {
 			r.count("lost with its disk", 1)
 			continue
 		}
 		r.count("lost", 1)
 		r.count(lostLabel(at), 1)
-		r.add(func() Finding {
-			return ix.elementFinding(s, ix.end.read[int32(ix.h.StepKey(int(s)))][0], lostLabel(at), at)
-		})
+		r.add(func() Finding { return ix.elementFinding(s, ix.firstEnd(s), lostLabel(at), at) })
 	}
+}
+
+// staleElements counts effects on elements that an older one won over.
+func (ix *index) staleElements(r *Result) {
+	fs := ix.elementFates()
+	for _, s := range append(fs.undone, fs.lost...) {
+		if w, stale := ix.staleEffect(s); stale {
+			r.count("stale win", 1)
+			r.add(func() Finding { return ix.staleElementFinding(s, w) })
+		}
+	}
+}
+
+// firstEnd is the first leader's final read of the key of step s.
+func (ix *index) firstEnd(s int32) int32 { return ix.end.read[int32(ix.h.StepKey(int(s)))][0] }
+
+func (ix *index) staleElementFinding(s, winner int32) Finding {
+	o, e, w := ix.co(), ix.eventOf(s), ix.eventOf(winner)
+	hops := o.path(w, e)
+	v, _ := ix.elementOf(s)
+	did, end := "removed from", "has it"
+	if ix.h.StepF(int(s)) != history.Remove {
+		did, end = "added to", "is without it"
+	}
+	story := fmt.Sprintf("Element %d was %s %s, %s. Every leader ends as if that had not been, and %s, because what had been done before (#%d) has the greater stamp%s. %s",
+		v, did, ix.h.Keys()[ix.h.StepKey(int(s))], ix.acked(e), end, ix.h.Index(ix.op(w)), ix.knewOf(hops, e), ix.clockWords(w, e))
+	edges := o.edges(hops)
+	if edge, ok := ix.stampEdge(loss{w: e, beaten: w}); ok {
+		edges = append(edges, edge)
+	}
+	return ix.finding("no-stale-wins", "stale win", story, append(ix.opsOf(hops), ix.op(w), ix.op(e), ix.opOfStep(ix.firstEnd(s))), edges)
 }
 
 // shownElsewhereFirst is, for each add, a leader other than its own that showed the
@@ -114,13 +180,13 @@ func (ix *index) effects() map[int32][]int32 {
 	return steps
 }
 
-// judgeEffect counts what became of one acknowledged effect; lost says that it is
-// an element which no leader has any more.
-func (ix *index) judgeEffect(r *Result, s int32, at []map[int64]bool, final int32) (lost bool) {
+// judgeEffect notes what became of one acknowledged effect, by what each leader
+// finally shows.
+func (ix *index) judgeEffect(fs *elementFates, s int32, at []map[int64]bool) {
 	h := ix.h
 	v, ok := ix.elementOf(s)
 	if !ok {
-		return false
+		return
 	}
 	here, present := make([]fate, len(at)), 0
 	for i, m := range at {
@@ -133,20 +199,18 @@ func (ix *index) judgeEffect(r *Result, s int32, at []map[int64]bool, final int3
 	switch {
 	case h.StepF(int(s)) == history.Remove:
 		if present == len(at) && !o.excusesPresence(el.adds, e) {
-			r.Counts["remove undone"]++
-			r.add(func() Finding { return ix.undoneFinding(s, final) })
+			fs.undone = append(fs.undone, s)
 		}
 	case present == len(at):
-		r.Counts["survived"]++
+		fs.counts["survived"]++
 	case o.excusesAbsence(el.removes, e):
-		r.Counts["removed"]++
+		fs.counts["removed"]++
 	case present > 0:
-		r.Counts["partial"]++
-		r.Counts[ix.partialWord(here)]++
+		fs.counts["partial"]++
+		fs.counts[ix.partialWord(here)]++
 	default:
-		return true
+		fs.lost = append(fs.lost, s)
 	}
-	return false
 }
 
 func (ix *index) elementFinding(s, final int32, label string, seenAt int) Finding {

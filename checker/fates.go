@@ -225,7 +225,7 @@ func (j *judge) againstNothing(key, w int32) (fate, int32) {
 		case !j.ix.certain(d):
 			unsure = unsure || !j.before(d, w)
 		case j.before(d, w):
-			older = d
+			older = j.laterStamp(older, d)
 		default:
 			concurrent = d
 		}
@@ -237,6 +237,20 @@ func (j *judge) againstNothing(key, w int32) (fate, int32) {
 		return undecided, -1
 	}
 	return lost, older
+}
+
+// laterStamp is the one of two deletes that wins by its stamp, or the second: of
+// several that may be what is there, it is the one that did win, if any did.
+func (j *judge) laterStamp(a, b int32) int32 {
+	if a < 0 {
+		return b
+	}
+	x, okA := stampOf(j.ix.h, j.ix.op(a))
+	y, okB := stampOf(j.ix.h, j.ix.op(b))
+	if okA && okB && x.compare(y) > 0 {
+		return a
+	}
+	return b
 }
 
 func (j *judge) amongSiblings(key, w int32, l []int64) (fate, int32) {

@@ -83,3 +83,24 @@ func TestListsLoseWhatNobodyTookOut(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOlderAddThatWinsByItsStampIsAStaleWin(t *testing.T) {
+	end := func(v string) string { return strings.ReplaceAll(gone3, "-", v) }
+	for _, tc := range []struct{ name, policy, stale, durable, text string }{
+		{"over a removal", "lww-wall", "violated 1 stale win", "holds", "s1@n1 add x 1 stamp=9.n1.1\ns2@n2 r x [1]\ns2@n2 rem x 1 stamp=5.n2.1\n" + end("[1]")},
+		{"over an add", "lww-wall", "violated 1 stale win", "holds", "s1@n1 add x 1 stamp=1.n1.1\ns1@n1 rem x 1 stamp=9.n1.2\ns1@n1 add x 1 stamp=5.n1.3\n" + end("[]")},
+		{"the stamps say otherwise", "lww-wall", "holds", "violated 1 remove undone", "s1@n1 add x 1 stamp=5.n1.1\ns2@n2 r x [1]\ns2@n2 rem x 1 stamp=9.n2.1\n" + end("[1]")},
+		{"there are no stamps", "lww-wall", "holds", "violated 1 remove undone", "s1@n1 add x 1\ns2@n2 r x [1]\ns2@n2 rem x 1\n" + end("[1]")},
+		{"stamps do not choose", "crdt", "not decided", "violated 1 remove undone", "s1@n1 add x 1 stamp=9.n1.1\ns2@n2 r x [1]\ns2@n2 rem x 1 stamp=5.n2.1\n" + end("[1]")},
+		{"a concurrent add", "lww-wall", "unknown", "holds", "s1@n1 add x 1 stamp=9.n1.1\ns2@n2 rem x 1 stamp=5.n2.1\n" + end("[1]")},
+		{"gone at one leader", "lww-wall", "holds", "holds", "s1@n1 add x 1 stamp=9.n1.1\ns2@n2 r x [1]\ns2@n2 rem x 1 stamp=5.n2.1\nend quiet\nfinal n1 r x [1]\nfinal n2 r x []\nfinal n3 r x [1]\n"},
+	} {
+		t.Run(strings.ReplaceAll(tc.name, " ", "_"), func(t *testing.T) {
+			h := parse(t, history.Header{Policy: tc.policy}, tc.text)
+			got := []string{verdict(check(t, "no-stale-wins", h)), verdict(check(t, "durability", h))}
+			if diff := cmp.Diff([]string{tc.stale, tc.durable}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

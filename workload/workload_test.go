@@ -148,8 +148,8 @@ func TestEveryRequestKeepsToTheContract(t *testing.T) {
 				if !slices.Contains(w.Needs, s.F) {
 					t.Fatalf("step %s is not among Needs", s.F)
 				}
-				if s.Value.Set != (s.F == history.Inc) {
-					t.Fatalf("%+v: only increments bring their own value", s)
+				if s.Value.Set != (s.F == history.Inc || s.F == history.Remove) {
+					t.Fatalf("%+v: only increments and removals bring their own value", s)
 				}
 			}
 		}

@@ -73,7 +73,7 @@ reads; flags win over the document.`,
 	fl.StringVar(&flagged.World, "world", "", "sim or docker, where a target has both (default: the target's first)")
 	fl.StringVar(&flagged.Topology, "topology", "", "all-to-all or ring (default all-to-all)")
 	fl.IntVar(&flagged.Leaders, "leaders", 0, "how many leaders (default 3)")
-	fl.StringVar(&flagged.Workload, "workload", "", "what sessions do: register, rmw, set, causal, counter-exact (default register)")
+	fl.StringVar(&flagged.Workload, "workload", "", "what sessions do: register, rmw, set, causal, counter-exact, removals (default register)")
 	fl.IntVar(&flagged.Sessions, "sessions", 0, "how many sessions (default two for each leader)")
 	fl.IntVar(&flagged.Keys, "keys", 0, "how many keys at a time (default 8; workloads set and counter-exact: 3); registers are retired during a run, so that their ends tell of all of it")
 	fl.Float64Var(&flagged.Rate, "rate", 0, "operations per second of one session (default 20)")

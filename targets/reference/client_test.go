@@ -51,7 +51,7 @@ func TestOnlyARefusalSaysThatNothingHappened(t *testing.T) {
 
 func TestClaimsFollowTheOptions(t *testing.T) {
 	always := []string{"convergence", "durability", "conflict-policy", "no-thin-air", "no-duplicates"}
-	everything := []string{"no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}
+	everything := []string{"no-stale-wins", "deletes-stay-deleted", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}
 	for _, c := range []struct {
 		topology, policy, delivery string
 		more                       []string
@@ -59,7 +59,7 @@ func TestClaimsFollowTheOptions(t *testing.T) {
 		{"all-to-all", "lww-wall", "fifo", nil},
 		{"all-to-all", "lww-wall", "causal", []string{"monotonic-reads", "writes-follow-reads"}},
 		{"ring", "lww-wall", "fifo", []string{"monotonic-reads", "writes-follow-reads"}},
-		{"all-to-all", "lww-hlc", "fifo", []string{"no-stale-wins", "read-your-writes", "monotonic-reads", "monotonic-writes"}},
+		{"all-to-all", "lww-hlc", "fifo", []string{"no-stale-wins", "deletes-stay-deleted", "read-your-writes", "monotonic-reads", "monotonic-writes"}},
 		{"all-to-all", "lww-hlc", "causal", everything},
 		{"ring", "lww-hlc", "fifo", everything},
 	} {

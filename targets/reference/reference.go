@@ -75,9 +75,9 @@ func claims(cfg config) []history.Claim {
 	causal := cfg.causal || cfg.topology == "ring"
 	switch {
 	case causal && cfg.policy == "lww-hlc":
-		names = append(names, "no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads")
+		names = append(names, "no-stale-wins", "deletes-stay-deleted", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads")
 	case cfg.policy == "lww-hlc":
-		names = append(names, "no-stale-wins", "read-your-writes", "monotonic-reads", "monotonic-writes")
+		names = append(names, "no-stale-wins", "deletes-stay-deleted", "read-your-writes", "monotonic-reads", "monotonic-writes")
 	case causal:
 		names = append(names, "monotonic-reads", "writes-follow-reads")
 	}
