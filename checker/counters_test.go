@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -53,8 +54,16 @@ func TestEachDefectOfACounterIsFound(t *testing.T) {
 			c := newCounters(seed, tc.defect)
 			c.exact, c.signed = tc.exact, tc.signed
 			h := drive(driven{seed: seed, sessions: 6, ops: 300, info: seed%2 == 0, policy: "crdt"}, c)
-			if check(t, tc.property, h).Violations > 0 {
+			r := check(t, tc.property, h)
+			if r.Violations > 0 {
 				found++
+			}
+			for _, f := range r.Findings {
+				k, _ := h.Pos(f.Ops[0])
+				st := h.Op(k).Steps[0]
+				if hit := c.hit[fmt.Sprint(st.Key, " by ", st.Value.N)]; tc.exact && tc.defect != "overwrite" && !hit {
+					t.Errorf("%+v, seed %d: nothing happened to what is named: %s", tc, seed, f.Story)
+				}
 			}
 			if r := check(t, "no-duplicates", h); tc.defect != "twice" && !tc.signed && r.Violations > 0 {
 				t.Errorf("%s, seed %d: nothing was applied twice: %s", tc.defect, seed, r.Findings[0].Story)

@@ -16,11 +16,12 @@ type counterStore struct {
 	signed bool // amounts have both signs
 	defect string
 	values [3]map[string]int64
-	made   map[string]int // exact: increments of a key so far
+	made   map[string]int  // exact: increments of a key so far
+	hit    map[string]bool // the store's truth: "key by amount" of what the defect hit
 }
 
 func newCounters(seed uint64, defect string) *counterStore {
-	c := &counterStore{defect: defect, made: map[string]int{}}
+	c := &counterStore{defect: defect, made: map[string]int{}, hit: map[string]bool{}}
 	c.broadcast = broadcast[history.Step]{r: rand.New(rand.NewPCG(seed, 13)), apply: c.count}
 	c.unordered = true
 	for n := range c.values {
@@ -32,6 +33,7 @@ func newCounters(seed uint64, defect string) *counterStore {
 func (c *counterStore) count(node int, st history.Step) {
 	switch {
 	case c.defect == "twice" && c.r.IntN(25) == 0:
+		c.hit[fmt.Sprint(st.Key, " by ", st.Value.N)] = true
 		st.Value.N *= 2 // sent again after a lost confirmation
 	case c.defect == "overwrite" && c.r.IntN(10) == 0:
 		return
@@ -65,6 +67,7 @@ func (c *counterStore) do(node int, steps []history.Step, _ time.Duration) ([]hi
 			continue
 		}
 		if c.defect == "unseen" && c.r.IntN(8) == 0 {
+			c.hit[fmt.Sprint(steps[i].Key, " by ", steps[i].Value.N)] = true
 			c.seen[node][node]++ // acknowledged before it is there, and then forgotten
 			continue
 		}
