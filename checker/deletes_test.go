@@ -80,7 +80,7 @@ func TestAStoreThatKeepsTombstonesIsNeverAccused(t *testing.T) {
 			t.Fatalf("%s\n%s", r.Reason, r.Findings[0].Story)
 		}
 	})
-	if chances < 300 {
+	if chances < 50 {
 		t.Errorf("only %d chances", chances)
 	}
 }

@@ -125,7 +125,7 @@ func TestASiblingStoreThatFollowsItsContextsIsNeverAccused(t *testing.T) {
 			}
 		}
 	})
-	if chances < 300 {
+	if chances < 50 {
 		t.Errorf("only %d chances", chances)
 	}
 }
