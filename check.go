@@ -38,7 +38,7 @@ func Check(ctx context.Context, path string, claims ...history.Claim) (*checker.
 }
 
 func judge(ctx context.Context, h *history.History, path string, claims []history.Claim) (*checker.Results, error) {
-	res := checker.Check(ctx, h, checker.Options{Claims: claims})
+	res := checker.Check(ctx, h, checker.Options{Claims: claims, Search: search})
 	sha, err := history.SHA256(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,32 +23,70 @@ const (
 	finalFailures = finalTries
 )
 
+// Where replication still moved at the deadline, every key is read in several
+// rounds, so that the history shows how fast values change and whether they go
+// round. A further round begins only within movingTime.
+const (
+	movingRounds = 16
+	movingTime   = 10 * time.Second
+)
+
+// reader is the session that reads at a node since clients are closed. It is in
+// no order with anything, and its reads are marked as final.
+func (r *runner) reader(node string) *session {
+	i := slices.Index(r.nodes, node)
+	if r.readers == nil {
+		r.readers = make([]*session, len(r.nodes))
+	}
+	if r.readers[i] == nil {
+		r.readers[i] = &session{runner: r, id: r.Sessions + i}
+	}
+	return r.readers[i]
+}
+
 // final reads every key at every node, by a fresh session for each node.
 func (r *runner) final(ctx context.Context) error {
 	r.stage(history.StageFinal, "", "")
 	var tasks []world.Task
-	for i, node := range r.nodes {
-		s := &session{runner: r, id: r.Sessions + i}
-		tasks = append(tasks, world.Task{Name: "final " + node, Do: func(ctx context.Context) error {
-			defer s.disconnect()
-			failures := 0
-			for _, key := range r.keys {
-				n, err := s.readFinally(ctx, node, key)
-				if failures += n; err != nil {
-					return err
-				}
-				if failures >= finalFailures { // what could not be read is for the checker to judge
-					r.opt.Progress("%6.1f s  %s does not answer: its last reads are given up", r.cluster.Now().Seconds(), node)
-					return nil
-				}
-			}
-			return nil
-		}})
+	for _, node := range r.nodes {
+		s := r.reader(node)
+		tasks = append(tasks, world.Task{Name: "final " + node, Do: func(ctx context.Context) error { return s.readRounds(ctx, node) }})
 	}
 	if err := r.cluster.Run(ctx, tasks...); err != nil {
 		return fmt.Errorf("final reads: %w", err)
 	}
 	return nil
+}
+
+// readRounds reads every key at a node: once where replication rests. The pauses
+// between rounds are of different lengths, so that values which go round in step
+// with the reads are seen to move all the same.
+func (s *session) readRounds(ctx context.Context, node string) error {
+	defer s.disconnect()
+	began, failures := s.cluster.Now(), 0
+	for round := 0; ; round++ {
+		for _, key := range s.keys {
+			n, err := s.readFinally(ctx, node, key)
+			if failures += n; err != nil {
+				return err
+			}
+			if failures >= finalFailures { // what could not be read is for the checker to judge
+				s.opt.Progress("%6.1f s  %s does not answer: its last reads are given up", s.cluster.Now().Seconds(), node)
+				return nil
+			}
+		}
+		if !s.moving || round+1 == movingRounds || s.cluster.Now()-began > movingTime {
+			return nil
+		}
+		if err := s.cluster.Sleep(ctx, s.pause()*time.Duration(5+round%4)/5); err != nil {
+			return err
+		}
+	}
+}
+
+// pause is how long to wait before looking again whether replication moves.
+func (r *runner) pause() time.Duration {
+	return min(max(r.conf.Settle/10, 5*time.Millisecond), 250*time.Millisecond)
 }
 
 // readFinally reads a key, and says how often it failed.
@@ -91,12 +130,13 @@ func (r *runner) sweepUnchanged() func(context.Context, []targets.Node) (string,
 	}
 }
 
-// sweep hashes what can be read, and says who could not be read.
+// sweep hashes what can be read, and says who could not be read. Its reads are
+// in the history: they show what still moved.
 func (r *runner) sweep(ctx context.Context, nodes []targets.Node) (hash string, silent []string) {
 	all := sha256.New()
 	for _, n := range nodes {
 		part := sha256.New()
-		if err := r.sweepNode(ctx, n, part); err != nil {
+		if err := r.reader(n.Name()).sweepNode(ctx, n.Name(), part); err != nil {
 			silent = append(silent, fmt.Sprintf("%s does not answer (%v)", n.Name(), err))
 			fmt.Fprintf(all, "%s is silent;", n.Name())
 			continue
@@ -107,30 +147,14 @@ func (r *runner) sweep(ctx context.Context, nodes []targets.Node) (hash string, 
 }
 
 // sweepNode hashes what a node holds. Every read has the time of an operation.
-func (r *runner) sweepNode(ctx context.Context, n targets.Node, all io.Writer) error {
-	within := func(do func(context.Context) error) error {
-		ctx, cancel := r.cluster.WithTimeout(ctx, r.Timeout)
-		defer cancel()
-		return do(ctx)
-	}
-	var c targets.Client
-	err := within(func(ctx context.Context) (err error) {
-		c, err = r.conf.System.Connect(ctx, n)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }() // what it may say concerns nobody any more
-	for _, key := range r.keys {
-		err := within(func(ctx context.Context) error {
-			done, err := c.Do(ctx, []history.Step{{F: history.Read, Key: key}})
-			fmt.Fprintf(all, "%v;", done.Steps)
-			return err
-		})
+func (s *session) sweepNode(ctx context.Context, node string, all io.Writer) error {
+	defer s.disconnect()
+	for _, key := range s.keys {
+		op, err := s.perform(ctx, workload.Request{Node: node, Steps: []history.Step{{F: history.Read, Key: key}}}, true)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", key, err)
 		}
+		fmt.Fprintf(all, "%v;", op.Steps)
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ const module = "github.com/mlcheck/mlcheck"
 // may says what each of the packages may import of this project.
 var may = map[string][]string{
 	"history":   {},
-	"checker":   {"history"},
+	"checker/":  {"history"},
+	"checker":   {"history", "checker/linear", "checker/naive"},
 	"reports":   {"history", "checker"},
 	"nemesis":   {"history", "internal/stream"},
 	"targets":   {"history"},

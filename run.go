@@ -88,6 +88,8 @@ type runner struct {
 	rec      *history.Recorder
 	value    atomic.Int64 // the last number that was written
 	recorded bool         // the history holds something
+	readers  []*session   // by node: who reads there since clients are closed
+	moving   bool         // replication had not come to rest at the deadline
 	stop     func()       // ends the work early: the run cannot go on
 	kept     string
 }
@@ -329,6 +331,7 @@ func (r *runner) quiet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.moving = state == history.QuietMoving
 	r.stage(history.StageQuiet, state, why)
 	if why != "" {
 		why = ": " + why
@@ -340,7 +343,6 @@ func (r *runner) quiet(ctx context.Context) error {
 func (r *runner) awaitQuiet(ctx context.Context) (state, why string, err error) {
 	ask := r.askQuiet()
 	began := r.cluster.Now()
-	pause := min(max(r.conf.Settle/10, 5*time.Millisecond), 250*time.Millisecond)
 	var since time.Duration // when the present answer was first given
 	var last string
 	for {
@@ -367,7 +369,7 @@ func (r *runner) awaitQuiet(ctx context.Context) (state, why string, err error) 
 		case now-began >= r.Quiet:
 			return history.QuietMoving, w, nil
 		}
-		if err := r.cluster.Sleep(ctx, pause); err != nil {
+		if err := r.cluster.Sleep(ctx, r.pause()); err != nil {
 			return "", "", err
 		}
 	}

@@ -31,7 +31,7 @@ func TestAnyHistoryGetsResults(t *testing.T) {
 		for _, c := range All() {
 			h.Header.Claims = append(h.Header.Claims, history.Claim{Property: c.Name})
 		}
-		if err := guard(func() { ix := newIndex(h); power(ix, faultReports(ix)); measures(ix) }); err != nil {
+		if err := guard(func() { ix := newIndex(h); power(context.Background(), ix, faultReports(ix)); measures(ix) }); err != nil {
 			t.Fatal(err)
 		}
 		res := Check(context.Background(), h, Options{})

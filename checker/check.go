@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,7 +17,8 @@ const ResultsFormat = "mlcheck.results/1"
 // Options says what to check besides what the history's header says.
 type Options struct {
 	Claims []history.Claim // added to the header's, for instance from the command line
-	Only   []string        // names of properties; empty: all of them
+	Only   []string        // names of properties; empty: all of them, and Replication
+	Search Search          // decides what only a search can; nil: that stays unknown
 }
 
 // Check decides every property of a history and combines the claims into one
@@ -33,25 +35,34 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	if err := guard(func() {
 		ix = newIndex(h)
 		res.Faults = faultReports(ix)
-		res.Power = power(ix, res.Faults)
 		res.Measures = measures(ix)
 	}); err != nil {
 		internalError(res, err)
 		return res
 	}
-	ctx = withIndex(ctx, ix)
+	ctx = withSearch(withIndex(ctx, ix), opt.Search)
 	props := slices.DeleteFunc(All(), func(p Property) bool { return len(opt.Only) > 0 && !slices.Contains(opt.Only, p.Name) })
 	decided := make([]*Decided, len(props))
+	var failed [2]error
 	var wg sync.WaitGroup
+	wg.Go(func() { failed[0] = guard(func() { res.Power = power(ctx, ix, res.Faults) }) })
+	if len(opt.Only) == 0 {
+		wg.Go(func() { failed[1] = guard(func() { res.Replication = replication(ix) }) })
+	}
 	for i, p := range props {
 		wg.Go(func() { decided[i] = decide(ctx, ix, p) })
 	}
 	wg.Wait()
+	if err := cmp.Or(failed[0], failed[1]); err != nil {
+		internalError(res, err)
+		return res
+	}
+	denied := prove(ctx, ix, props, decided)
 	for i, p := range props {
 		res.Properties[p.Name] = decided[i]
 	}
 	claim(res, h, append(slices.Clone(h.Header.Claims), opt.Claims...), opt.Only)
-	if err := contradiction(res); err != nil {
+	if err := cmp.Or(denied, contradiction(res), ix.linearContradiction(res)); err != nil {
 		internalError(res, err)
 		return res
 	}
@@ -159,14 +170,22 @@ var implied = map[string][]string{
 // contradiction finds verdicts that cannot both be right.
 func contradiction(res *Results) error {
 	for _, strong := range sortedNames(implied) {
-		c := res.Properties[strong]
-		if c == nil || c.Verdict != Holds {
-			continue
+		if err := contradicts(res, strong, implied[strong]); err != nil {
+			return err
 		}
-		for _, name := range implied[strong] {
-			if d := res.Properties[name]; d != nil && d.Verdict == Violated && d.Violations > d.Counts[ofCounters] {
-				return fmt.Errorf("%s holds, yet %s is certainly violated %s: one of the two checkers is wrong", strong, name, plural(d.Violations, "time", "times"))
-			}
+	}
+	return nil
+}
+
+// contradicts finds a property that is violated though a stronger one holds.
+func contradicts(res *Results, strong string, weaker []string) error {
+	c := res.Properties[strong]
+	if c == nil || c.Verdict != Holds {
+		return nil
+	}
+	for _, name := range weaker {
+		if d := res.Properties[name]; d != nil && d.Verdict == Violated && d.Violations > d.Counts[ofCounters] {
+			return fmt.Errorf("%s holds, yet %s is certainly violated %s: one of the two checkers is wrong", strong, name, plural(d.Violations, "time", "times"))
 		}
 	}
 	return nil

@@ -36,18 +36,18 @@ func TestVerdictsCombine(t *testing.T) {
 		why        string
 	}{
 		{name: "every claim holds", hd: claims("convergence", "no-stale-wins"), text: converged, want: Holds, exit: 0, why: "convergence and no-stale-wins hold"},
-		{name: "a claim is violated", hd: claims("convergence", "no-stale-wins"), text: stale, want: Violated, exit: 1, why: "no-stale-wins (1) is violated"},
-		{name: "violated outweighs unknown", hd: claims("read-your-writes", "no-stale-wins"), text: stale, want: Violated, exit: 1, why: "no-stale-wins (1) is violated"},
+		{name: "a claim is violated", hd: claims("convergence", "no-stale-wins"), text: stale, want: Violated, exit: 1, why: "no-stale-wins (1) is violated; violated though nobody claims it: linearizable (1)"},
+		{name: "violated outweighs unknown", hd: claims("read-your-writes", "no-stale-wins"), text: stale, want: Violated, exit: 1, why: "no-stale-wins (1) is violated; violated though nobody claims it: linearizable (1)"},
 		{name: "unknown outweighs holds", hd: claims("convergence", "read-your-writes"), text: converged, want: Unknown, exit: 2, why: "not known: read-your-writes (0 chances: no session read a key again after an own write)"},
-		{name: "what is not claimed is observed", hd: claims("convergence"), text: stale, want: Holds, exit: 0, why: "convergence holds; violated though nobody claims it: no-stale-wins (1)"},
-		{name: "no claims prove nothing", text: stale, want: Unknown, exit: 2, why: "nothing is claimed, so nothing was judged (--claim names what should hold); violated though nobody claims it: no-stale-wins (1)"},
-		{name: "the command line adds claims", text: stale, opt: Options{Claims: []history.Claim{{Property: "no-stale-wins", Source: "command line"}}}, want: Violated, exit: 1, why: "no-stale-wins (1) is violated"},
+		{name: "what is not claimed is observed", hd: claims("convergence"), text: stale, want: Holds, exit: 0, why: "convergence holds; violated though nobody claims it: linearizable (1), no-stale-wins (1)"},
+		{name: "no claims prove nothing", text: stale, want: Unknown, exit: 2, why: "nothing is claimed, so nothing was judged (--claim names what should hold); violated though nobody claims it: linearizable (1), no-stale-wins (1)"},
+		{name: "the command line adds claims", text: stale, opt: Options{Claims: []history.Claim{{Property: "no-stale-wins", Source: "command line"}}}, want: Violated, exit: 1, why: "no-stale-wins (1) is violated; violated though nobody claims it: linearizable (1)"},
 		{name: "not decided does not count", hd: claims("convergence", "no-lost-updates"), text: converged, want: Holds, exit: 0, why: "convergence holds"},
 		{name: "but alone it proves nothing", hd: claims("no-lost-updates"), text: converged, want: Unknown, exit: 2, why: "no claim was decided, so nothing was proved; this workload cannot express no-lost-updates"},
-		{name: "nor does a property without a checker", hd: claims("convergence", "linearizable"), text: converged, want: Holds, exit: 0, why: "convergence holds"},
+		{name: "nor does a property without a checker", hd: claims("convergence", "serializable"), text: converged, want: Holds, exit: 0, why: "convergence holds"},
 		{name: "a fault that was absent", hd: claims("convergence"), text: "fault 1 partition planned n1>n2\nfault 1 partition absent\n" + converged, want: Unknown, exit: 2, why: "not known: fault 1 (n1 ↛ n2 cut) was planned but measured to be absent"},
 		{name: "a fault that stuck", hd: claims("convergence"), text: "fault 1 partition planned n1>n2\nfault 1 partition effective\nfault 1 partition stuck\n" + converged, want: Unknown, exit: 2, why: "not known: fault 1 (n1 ↛ n2 cut) was still there after healing"},
-		{name: "violated outweighs a fault that was absent", hd: claims("no-stale-wins"), text: "fault 1 partition planned n1>n2\nfault 1 partition absent\n" + stale, want: Violated, exit: 1, why: "no-stale-wins (1) is violated"},
+		{name: "violated outweighs a fault that was absent", hd: claims("no-stale-wins"), text: "fault 1 partition planned n1>n2\nfault 1 partition absent\n" + stale, want: Violated, exit: 1, why: "no-stale-wins (1) is violated; violated though nobody claims it: linearizable (1)"},
 		{name: "a workload that does not try it", hd: history.Header{Workload: "set", Decides: []string{"convergence"}, Claims: claims("no-stale-wins", "convergence").Claims}, text: stale, want: Holds, exit: 0, why: "convergence holds"},
 	} {
 		t.Run(strings.ReplaceAll(tc.name, " ", "_"), func(t *testing.T) {

@@ -55,6 +55,17 @@ type Finding struct {
 	Story string `json:"story"`
 	Ops   []int  `json:"ops"` // Op.Index of the operations, in the order of the story
 	Edges []Edge `json:"edges,omitempty"`
+
+	// Confirmed says that package naive, which shares no code with what found it,
+	// finds it too; Unconfirmed says in words why it could not be asked. See
+	// docs/evidence.md.
+	Confirmed   bool   `json:"confirmed"`
+	Unconfirmed string `json:"unconfirmed,omitempty"`
+	// Beside are the operations that its own history needs besides Ops: the writes
+	// of whatever else was read, and what could have excused it and does not.
+	Beside  []int    `json:"beside,omitempty"`
+	File    string   `json:"file,omitempty"` // the name of that history in the folder findings; "": there is none
+	Diagram *Diagram `json:"diagram,omitempty"`
 }
 
 // Edge is one step of the argument.
@@ -104,4 +115,6 @@ type Results struct {
 	Power      map[string]int      `json:"power"` // what the run had to find something with: operations, concurrent write pairs, …
 	Faults     []FaultReport       `json:"faults"`
 	Measures   map[string]float64  `json:"measures"` // "ops_per_second", "time_to_converge_ms", …
+	// Replication is how changes spread; nil where the history tells nothing of it.
+	Replication *Replication `json:"replication,omitempty"`
 }

@@ -28,14 +28,14 @@ func (ix *index) countedTwice(r *Result) {
 			})
 		case ix.h.Final(k) && ended: // judged below, by all that happened
 		case v < least || v > greatest:
-			ix.intervalFinding(r, "no-duplicates", beyond(v, greatest), s, least, greatest, "Increments or decrements took effect twice.")
+			ix.intervalFinding(r, "no-duplicates", beyond(v, greatest)+" by then", s, least, greatest, "Increments or decrements took effect twice.")
 		}
 	})
 	if !ended {
 		return
 	}
 	for _, t := range ts {
-		if off, s := t.ends(ix); t.exactly() == nil && (off == twice || off == mixed) {
+		if off, s := t.ends(ix); t.exactly() == nil && (off == twice || off == ambiguous) {
 			ix.endFinding(r, "no-duplicates", t, off, s)
 		}
 	}
@@ -55,7 +55,7 @@ func (ix *index) endFinding(r *Result, property string, t *counterKey, off astra
 	switch off {
 	case missing:
 		story = "Every leader is off in this way, so some were lost."
-	case mixed:
+	case ambiguous:
 		label = "lost or doubled"
 		story = "Every leader is off. Increments of both signs were made, so it cannot be told whether some were lost or took effect twice."
 	}
@@ -127,7 +127,7 @@ func (ix *index) lostIncrements(r *Result) {
 		if exact := t.exactly(); exact != nil {
 			lost[t.key] = ix.lostDigits(r, t.key, exact)
 			inOrder = append(inOrder, lost[t.key]...)
-		} else if off, s := t.ends(ix); off == missing || off == mixed {
+		} else if off, s := t.ends(ix); off == missing || off == ambiguous {
 			ix.endFinding(r, "durability", t, off, s)
 		}
 	}
@@ -189,5 +189,5 @@ func (ix *index) digitFinding(l *lostDigit) Finding {
 	k, end := ix.opOfStep(l.step), ix.opOfStep(l.final)
 	story := fmt.Sprintf("The increment of %s by %d was %s. At the end it is in no leader's value: the final read at %s returned %s. %s",
 		ix.h.Keys()[ix.h.StepKey(int(l.step))], power3(l.exponent), ix.acked(ix.eventOf(l.step)), ix.nodeName(end), ix.assigned(l.final), ix.seenWords(k, l.seenAt))
-	return ix.finding("durability", lostLabel(l.seenAt), story, []int{k, end}, nil)
+	return ix.finding("durability", "increment lost", story, []int{k, end}, nil)
 }

@@ -96,10 +96,10 @@ func (t *counterKey) oneWay() bool {
 type astray uint8
 
 const (
-	within  astray = iota
-	twice          // no choice of increments adds up to so much: some took effect twice
-	missing        // some were lost: all have one sign, and there is less of it
-	mixed          // lost, or twice: with both signs it cannot be told
+	within    astray = iota
+	twice            // no choice of increments adds up to so much: some took effect twice
+	missing          // some were lost: all have one sign, and there is less of it
+	ambiguous        // lost, or twice: with both signs it cannot be told
 )
 
 func (t *counterKey) judgeEnd(v int64) astray {
@@ -112,7 +112,7 @@ func (t *counterKey) judgeEnd(v int64) astray {
 	case t.oneWay():
 		return missing
 	}
-	return mixed
+	return ambiguous
 }
 
 // ends judges what the leaders finally show, and gives a final read that shows
@@ -132,8 +132,8 @@ func (t *counterKey) ends(ix *index) (off astray, shown int32) {
 			return twice, s
 		case within:
 			all = false
-		case mixed:
-			off = mixed
+		case ambiguous:
+			off = ambiguous
 		}
 		shown = s
 	}

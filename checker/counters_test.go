@@ -84,13 +84,13 @@ func TestWhatACounterMayShow(t *testing.T) {
 		return atRest + "final n1 r c " + v + "\nfinal n2 r c " + v + "\nfinal n3 r c " + v + "\n"
 	}
 	for _, tc := range []struct{ name, property, want, text string }{
-		{"more than was ever added", "no-duplicates", "violated 1 above its interval", "s1@n1 inc c 2\ns2@n2 r c 4\n"},
-		{"what is added later cannot be there", "no-duplicates", "violated 1 above its interval", "s1@n1 inc c 2\ns2@n2 r c 4\ns1@n1 inc c 2\n"},
+		{"more than was ever added", "no-duplicates", "violated 1 above its interval by then", "s1@n1 inc c 2\ns2@n2 r c 4\n"},
+		{"what is added later cannot be there", "no-duplicates", "violated 1 above its interval by then", "s1@n1 inc c 2\ns2@n2 r c 4\ns1@n1 inc c 2\n"},
 		{"what is being added can", "no-duplicates", "holds", "s1@n1 inc c 2\n( s1@n1 inc c 2\ns2@n2 r c 4\n) s1\n"},
 		{"less is no duplicate", "no-duplicates", "holds", "s1@n1 inc c 2\ns2@n2 r c -\n"},
 		{"what may have happened can be there", "no-duplicates", "holds", "s1@n1 inc c 2 info\ns2@n2 r c 2\n"},
-		{"what was refused cannot", "no-duplicates", "violated 1 above its interval", "s1@n1 inc c 2 fail\ns2@n2 r c 2\n"},
-		{"less than all decrements", "no-duplicates", "violated 1 below its interval", "s1@n1 inc c 4\ns1@n1 inc c -2\ns2@n2 r c -4\n"},
+		{"what was refused cannot", "no-duplicates", "violated 1 above its interval by then", "s1@n1 inc c 2 fail\ns2@n2 r c 2\n"},
+		{"less than all decrements", "no-duplicates", "violated 1 below its interval by then", "s1@n1 inc c 4\ns1@n1 inc c -2\ns2@n2 r c -4\n"},
 		{"nothing was added before the read", "no-duplicates", "unknown", "s2@n2 r c -\ns1@n1 inc c 2\n"},
 		{"a digit of 2 in the middle of the run", "no-duplicates", "violated 1 counted twice", "s1@n1 inc c 1\ns1@n1 inc c 3\ns2@n2 r c 6\ns2@n2 r c 6\n"},
 		{"a digit that nobody added", "no-duplicates", "violated 1 not a sum of increments", "s1@n1 inc c 1\ns2@n2 r c 3\n"},
@@ -104,7 +104,7 @@ func TestWhatACounterMayShow(t *testing.T) {
 		{"on a disk that was wiped", "durability", "holds", "s1@n1 inc c 5\ns2@n2 inc c 2\nfault 1 wipe effective n1\n" + finals("2")},
 		{"on a disk that was not", "durability", "violated 1 below its interval", "s1@n1 inc c 5\ns2@n2 inc c 2\nfault 1 wipe effective n2\n" + finals("2")},
 		{"exactly that on a disk that was wiped", "durability", "holds", "s1@n1 inc c 1\ns2@n2 inc c 3\nfault 1 wipe effective n1\n" + finals("3")},
-		{"which another leader had shown", "durability", "violated 1 rolled back", "s1@n1 inc c 1\ns3@n3 r c 1\ns2@n2 inc c 3\nfault 1 wipe effective n1\n" + finals("3")},
+		{"which another leader had shown", "durability", "violated 1 increment lost", "s1@n1 inc c 1\ns3@n3 r c 1\ns2@n2 inc c 3\nfault 1 wipe effective n1\n" + finals("3")},
 		{"an own increment", "read-your-writes", "violated 1 own increment not counted", "s2@n2 inc c 5\ns1@n1 inc c 4\ns1@n1 r c 3\n"},
 		{"an own increment among others", "read-your-writes", "holds", "s2@n2 inc c 5\ns1@n1 inc c 4\ns1@n1 r c 4\n"},
 		{"exactly the own one", "read-your-writes", "violated 1 own increment not counted", "s2@n2 inc c 3\ns1@n1 inc c 1\ns1@n1 r c 3\n"},
@@ -152,7 +152,7 @@ func TestAnExactCounterNamesTheIncrementThatWasLost(t *testing.T) {
 		final n2 r c 1
 		final n3 r c 1`)
 	r := check(t, "durability", h)
-	if r.Violations != 1 || r.Findings[0].Label != "never left its origin" || r.Findings[0].Ops[0] != 3 || r.Counts["survived"] != 1 {
+	if r.Violations != 1 || r.Findings[0].Label != "increment lost" || r.Findings[0].Ops[0] != 3 || r.Counts["survived"] != 1 {
 		t.Errorf("%+v", r)
 	}
 }

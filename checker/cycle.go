@@ -1,6 +1,10 @@
 package checker
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/mlcheck/mlcheck/history"
+)
 
 // breakCycle finds, when no slot can go on, a cycle of slots that wait for each
 // other, remembers it, and lets one of its events be placed without what it
@@ -28,13 +32,30 @@ func (p *placing) breakCycle() (int32, bool) {
 		walk = append(walk, s)
 		s = p.slot[p.missing(p.head(s))]
 	}
-	p.cycles = append(p.cycles, p.cycleOf(walk))
+	if branch := p.inTheWay(walk); branch >= 0 {
+		walk = walk[branch:] // no cycle: nothing in its session follows what is stuck there
+	} else {
+		p.cycles = append(p.cycles, p.cycleOf(walk))
+	}
 	s = walk[0]
 	p.forced[p.head(s)] = true
 	for t := range p.waiting {
 		p.waiting[t] = slices.DeleteFunc(p.waiting[t], func(w waiting) bool { return w.slot == s })
 	}
 	return s, true
+}
+
+// inTheWay is the place in a walk of a slot that is stuck at an operation which may
+// not have happened, while what is waited for there comes after it; or -1.
+func (p *placing) inTheWay(walk []int32) int {
+	for i, s := range walk {
+		stuck := p.ix.op(p.head(s))
+		waits := p.head(walk[(i+len(walk)-1)%len(walk)])
+		if p.ix.h.Outcome(stuck) != history.OK && p.ix.op(p.missing(waits)) != stuck {
+			return i
+		}
+	}
+	return -1
 }
 
 // head is the event that a slot is stuck at.

@@ -21,6 +21,7 @@ import (
 //	( s1@n1 w x 1            only starts; ") s1" ends it, to let operations overlap
 //	final n2 r x 1           a final read, in a session of its own
 //	end quiet                healed, closed, and the state of replication; "end stopped why…"
+//	closed                   healed and closed; "rest moving why…" is then the state of replication
 //	fault 1 partition planned n1>n2
 //	fault 2 clock effective n1=2s
 //	clock n1=2s n2=0s
@@ -80,14 +81,8 @@ func (p *parser) line(line string) error {
 		}
 		o := p.open[s]
 		return p.b.Complete(p.next(), p.now, s, o.outcome, o.steps, o.meta)
-	case "end":
-		p.staged = true
-		for _, st := range []string{history.StageHeal, history.StageHealed, history.StageClosed} {
-			if err := p.b.Event(history.Event{Index: p.next(), T: p.now, Type: history.StageEvent, Stage: st}); err != nil {
-				return err
-			}
-		}
-		return p.b.Event(history.Event{Index: p.next(), T: p.now, Type: history.StageEvent, Stage: history.StageQuiet, State: f[1], Why: strings.Join(f[2:], " ")})
+	case "end", "closed", "rest":
+		return p.stages(f)
 	case "fault":
 		return p.fault(f[1:])
 	case "clock":
@@ -101,6 +96,23 @@ func (p *parser) line(line string) error {
 		return p.do(session, f[1], strings.Join(f[2:], " "), true, true)
 	}
 	return p.operation(line, true)
+}
+
+func (p *parser) stages(f []string) error {
+	p.staged = true
+	stages := []string{history.StageHeal, history.StageHealed, history.StageClosed}
+	if f[0] == "rest" {
+		stages = nil
+	}
+	for _, st := range stages {
+		if err := p.b.Event(history.Event{Index: p.next(), T: p.now, Type: history.StageEvent, Stage: st}); err != nil {
+			return err
+		}
+	}
+	if f[0] == "closed" {
+		return nil
+	}
+	return p.b.Event(history.Event{Index: p.next(), T: p.now, Type: history.StageEvent, Stage: history.StageQuiet, State: f[1], Why: strings.Join(f[2:], " ")})
 }
 
 func (p *parser) fault(f []string) error {

@@ -101,7 +101,7 @@ func (ix *index) lostFinding(l loss) Finding {
 	}
 	story := fmt.Sprintf("%s was %s, but at the end it is gone at every leader: %s. %s", upper(loser), ix.acked(l.w), trimDot(end), ix.seenWords(ix.op(l.w), l.seenAt))
 	ops := append(ix.opsOf(hops), ix.op(l.w), ix.opOfStep(l.final))
-	return ix.finding("durability", lostLabel(l.seenAt), story, ops, o.edges(hops))
+	return ix.finding("durability", "lost", story, ops, o.edges(hops))
 }
 
 // lostLabel says how a write was lost: seen at another leader and then gone

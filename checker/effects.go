@@ -95,7 +95,7 @@ func (ix *index) lostElements(r *Result) {
 		}
 		r.count("lost", 1)
 		r.count(lostLabel(at), 1)
-		r.add(func() Finding { return ix.elementFinding(s, ix.firstEnd(s), lostLabel(at), at) })
+		r.add(func() Finding { return ix.elementFinding(s, ix.firstEnd(s), at) })
 	}
 }
 
@@ -127,7 +127,7 @@ func (ix *index) staleElementFinding(s, winner int32) Finding {
 	if edge, ok := ix.stampEdge(loss{w: e, beaten: w}); ok {
 		edges = append(edges, edge)
 	}
-	return ix.finding("no-stale-wins", "stale win", story, append(ix.opsOf(hops), ix.op(w), ix.op(e), ix.opOfStep(ix.firstEnd(s))), edges)
+	return ix.finding("no-stale-wins", "stale win of an element", story, append(ix.opsOf(hops), ix.op(w), ix.op(e), ix.opOfStep(ix.firstEnd(s))), edges)
 }
 
 // shownElsewhereFirst is, for each add, a leader other than its own that showed the
@@ -213,12 +213,12 @@ func (ix *index) judgeEffect(fs *elementFates, s int32, at []map[int64]bool) {
 	}
 }
 
-func (ix *index) elementFinding(s, final int32, label string, seenAt int) Finding {
+func (ix *index) elementFinding(s, final int32, seenAt int) Finding {
 	k := ix.opOfStep(s)
 	v, _ := ix.elementOf(s)
 	story := fmt.Sprintf("Element %d of %s was %s, and nothing ever removed it. At the end no leader has it. %s",
 		v, ix.h.Keys()[ix.h.StepKey(int(s))], ix.acked(ix.eventOf(s)), ix.seenWords(k, seenAt))
-	return ix.finding("durability", label, story, []int{k, ix.opOfStep(final)}, nil)
+	return ix.finding("durability", "lost", story, []int{k, ix.opOfStep(final)}, nil)
 }
 
 func (ix *index) undoneFinding(s, final int32) Finding {

@@ -353,9 +353,11 @@ func (ix *index) wiped(k int) bool {
 }
 
 // keepsConcurrent says whether a policy promises to keep concurrent writes, so
-// that dropping one of them is a loss.
+// that dropping one of them is a loss. Where one leader orders all writes (home,
+// certify), two that nobody has read are concurrent in causal order and yet one
+// replaced the other in the only order that there is.
 func keepsConcurrent(policy string) bool {
-	return hasPrefix(policy, "siblings", "crdt", "merge", "certify", "home")
+	return hasPrefix(policy, "siblings", "crdt", "merge")
 }
 
 // notByCausality are policies whose order is not meant to extend causality.

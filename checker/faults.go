@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -41,12 +42,16 @@ func faultReports(ix *index) []FaultReport {
 		}
 	}
 	reports := make([]FaultReport, 0, len(byID))
-	for id, f := range byID {
-		f.What = whatFault(ix, phases[id])
-		f.State = faultState(ix, f, phases[id], drops[id])
+	for _, f := range byID {
 		reports = append(reports, *f)
 	}
 	sort.Slice(reports, func(i, j int) bool { return reports[i].Fault < reports[j].Fault })
+	wrote := ix.wroteUnder(reports, phases)
+	for i := range reports {
+		f := &reports[i]
+		f.What = whatFault(ix, phases[f.Fault])
+		f.State = faultState(f, phases[f.Fault], drops[f.Fault], wrote[i])
+	}
 	return reports
 }
 
@@ -69,7 +74,7 @@ func (f *FaultReport) record(ev history.Event) {
 	}
 }
 
-func faultState(ix *index, f *FaultReport, phases map[string]history.Event, dropped int64) string {
+func faultState(f *FaultReport, phases map[string]history.Event, dropped int64, wrote bool) string {
 	_, isStuck := phases[history.Stuck]
 	_, isAbsent := phases[history.Absent]
 	switch {
@@ -84,40 +89,102 @@ func faultState(ix *index, f *FaultReport, phases map[string]history.Event, drop
 		return notMeasured
 	case f.Kind == "partition" && dropped == 0:
 		return idle
-	case f.Kind == "clock" && !ix.wroteUnder(f, phases):
+	case f.Kind == "clock" && !wrote:
 		return idle
 	}
 	return effective
 }
 
-// wroteUnder says whether a node acknowledged any write while its clock was off:
-// from the moment it was set, since a drift can be proved only once it has grown.
-func (ix *index) wroteUnder(f *FaultReport, phases map[string]history.Event) bool {
-	offsets := phases[history.Planned].Offsets
-	if len(offsets) == 0 {
-		offsets = phases[history.Effective].Offsets
-	}
-	for k := range ix.h.Len() {
-		_, skewed := offsets[ix.nodeName(k)]
-		if ix.h.Outcome(k) == history.OK && (skewed || len(offsets) == 0) && f.until(ix.when(k)) && int64(ix.when(k)) >= f.Planned && ix.writes(k) {
-			return true
+// wroteUnder says of each clock fault whether a node acknowledged any write while
+// its clock was off: from the moment it was set, since a drift can be proved only
+// once it has grown.
+func (ix *index) wroteUnder(faults []FaultReport, phases map[int]map[string]history.Event) []bool {
+	wrote, spans := make([]bool, len(faults)), make([]span, len(faults))
+	skewed := make([][]bool, len(faults)) // by node
+	for i := range faults {
+		f := &faults[i]
+		spans[i] = never
+		if f.Kind != "clock" {
+			continue
+		}
+		spans[i] = span{f.Planned, f.end()}
+		offsets := phases[f.Fault][history.Planned].Offsets
+		if len(offsets) == 0 {
+			offsets = phases[f.Fault][history.Effective].Offsets
+		}
+		for _, n := range ix.h.Nodes() {
+			_, off := offsets[n]
+			skewed[i] = append(skewed[i], off || len(offsets) == 0)
 		}
 	}
-	return false
+	ix.eachDuring(spans, func(k int, active []int) {
+		for _, i := range active {
+			wrote[i] = wrote[i] || skewed[i][ix.node(k)] && ix.writes(k)
+		}
+	})
+	return wrote
 }
 
-// inForce says whether the fault was measured to be there at t.
-func (f *FaultReport) inForce(t time.Duration) bool {
-	return f.Effective >= 0 && int64(t) >= f.Effective && f.until(t)
-}
-
-// until says whether t is before the fault's end.
-func (f *FaultReport) until(t time.Duration) bool {
-	end := f.Healing
-	if f.Healed >= 0 {
-		end = f.Healed
+// inForce is the stretch of time for which the fault was measured to be there.
+func (f *FaultReport) inForce() span {
+	if f.Effective < 0 {
+		return never
 	}
-	return end < 0 || int64(t) <= end
+	return span{f.Effective, f.end()}
+}
+
+// end is the fault's last moment.
+func (f *FaultReport) end() int64 {
+	switch {
+	case f.Healed >= 0:
+		return f.Healed
+	case f.Healing >= 0:
+		return f.Healing
+	}
+	return math.MaxInt64
+}
+
+// span is a stretch of time in nanoseconds, both ends included.
+type span struct{ from, until int64 }
+
+var never = span{math.MaxInt64, math.MinInt64}
+
+// eachDuring calls f with every acknowledged operation that was answered during
+// one of the spans, and with the positions of these spans. One pass for any
+// number of them, and none where there are none.
+func (ix *index) eachDuring(spans []span, f func(k int, active []int)) {
+	if !slices.ContainsFunc(spans, func(s span) bool { return s != never }) {
+		return
+	}
+	var active []int
+	same := never // for how long these are the active ones
+	for k := range ix.h.Len() {
+		if ix.h.Outcome(k) != history.OK {
+			continue
+		}
+		if t := int64(ix.when(k)); t < same.from || t > same.until {
+			active, same = activeAt(spans, t)
+		}
+		if len(active) > 0 {
+			f(k, active)
+		}
+	}
+}
+
+func activeAt(spans []span, t int64) (active []int, same span) {
+	same = span{math.MinInt64, math.MaxInt64}
+	for i, s := range spans {
+		switch {
+		case t < s.from:
+			same.until = min(same.until, s.from-1)
+		case t > s.until:
+			same.from = max(same.from, s.until+1)
+		default:
+			active = append(active, i)
+			same = span{max(same.from, s.from), min(same.until, s.until)}
+		}
+	}
+	return active, same
 }
 
 // writes says whether operation k changes anything.

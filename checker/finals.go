@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -14,6 +13,7 @@ type finals struct {
 	nodes                 []int             // the leaders that should have been read
 	read                  map[int32][]int32 // key → by position in nodes: the step of the last final read, or -1
 	reads                 int
+	watched               []int32 // operations: answered final reads since clients were closed, those while replication settled included
 	healed, closed, quiet *history.Event
 }
 
@@ -21,6 +21,7 @@ type finals struct {
 // One that is marked as final and writes all the same is an operation like others.
 func (ix *index) final(k int) bool { return ix.h.Final(k) && !ix.writes(k) }
 
+// readFinals takes O(operations) for one look at a flag of each, and O(final reads) beyond.
 func readFinals(ix *index) finals {
 	h := ix.h
 	f := finals{read: map[int32][]int32{}}
@@ -41,27 +42,40 @@ func readFinals(ix *index) finals {
 	for i := range h.Header.Nodes {
 		f.nodes = append(f.nodes, i)
 	}
-	if len(f.nodes) == 0 {
-		for k := range h.Len() {
-			if h.Final(k) && !slices.Contains(f.nodes, h.Node(k)) {
-				f.nodes = append(f.nodes, h.Node(k))
-			}
-		}
-		slices.Sort(f.nodes)
-	}
+	var reads []int
 	for k := range h.Len() {
-		if h.Final(k) && h.Outcome(k) == history.OK {
-			f.add(h, k)
+		if !h.Final(k) {
+			continue
 		}
+		reads = append(reads, k)
+		if len(h.Header.Nodes) == 0 && !slices.Contains(f.nodes, h.Node(k)) {
+			f.nodes = append(f.nodes, h.Node(k))
+		}
+	}
+	slices.Sort(f.nodes)
+	for _, k := range reads {
+		f.take(ix, k)
 	}
 	return f
 }
 
-func (f *finals) add(h *history.History, k int) {
-	at := slices.Index(f.nodes, h.Node(k))
-	if at < 0 {
+// take looks at a final read. One from before replication came to rest belongs
+// to the sweeps that waited for it: it tells what moved, not how the run ended.
+func (f *finals) take(ix *index, k int) {
+	h := ix.h
+	if h.Outcome(k) != history.OK || slices.Index(f.nodes, h.Node(k)) < 0 {
 		return
 	}
+	if f.closed != nil && h.Index(k) > f.closed.Index && ix.final(k) {
+		f.watched = append(f.watched, int32(k))
+	}
+	if f.quiet == nil || h.Index(k) > f.quiet.Index {
+		f.add(h, k)
+	}
+}
+
+func (f *finals) add(h *history.History, k int) {
+	at := slices.Index(f.nodes, h.Node(k))
 	from, to := h.Steps(k)
 	for s := from; s < to; s++ {
 		if h.StepF(s) != history.Read {
@@ -87,10 +101,10 @@ func (f *finals) cannot() string {
 		return "the run ended before every client was closed, so there is no final state to judge"
 	case f.quiet == nil:
 		return "the run ended before replication was seen to rest, so there is no final state to judge"
-	case f.reads == 0:
-		return "no leader answered a final read, so there is no final state to judge"
 	case f.quiet.State == history.QuietMoving:
 		return strings.TrimSuffix("replication was still moving at the deadline: "+f.quiet.Why, ": ")
+	case f.reads == 0:
+		return "no leader answered a final read, so there is no final state to judge"
 	}
 	return ""
 }
@@ -112,30 +126,6 @@ func (ix *index) writtenKeys() []int32 {
 		}
 	}
 	return keys
-}
-
-// shownSince is the earliest time from which on every answered read of the key
-// at the node returned what the final read returned.
-func (ix *index) shownSince(final int32) time.Duration {
-	h := ix.h
-	key, node := h.StepKey(int(final)), h.Node(ix.opOfStep(final))
-	since := ix.when(ix.opOfStep(final))
-	for k := ix.opOfStep(final) - 1; k >= 0; k-- {
-		if h.Node(k) != node || h.Outcome(k) != history.OK {
-			continue
-		}
-		from, to := h.Steps(k)
-		for s := from; s < to; s++ {
-			if h.StepKey(s) != key || h.StepF(s) != history.Read {
-				continue
-			}
-			if !sameValue(ix.kind[key], h.StepValue(s), h.StepValue(int(final))) {
-				return since
-			}
-			since = ix.when(k)
-		}
-	}
-	return since
 }
 
 // sameValue compares values as states: lists keep their order, sets and

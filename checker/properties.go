@@ -12,7 +12,7 @@ var pages embed.FS
 
 // all is every property, in the order in which results list them.
 var all = []func() Property{
-	convergence, durability, noStaleWins, noLostUpdates, cc, ccv, counting(readYourWrites), counting(monotonicReads), monotonicWrites, writesFollowReads,
+	convergence, durability, noStaleWins, noLostUpdates, cc, ccv, linearizable, counting(readYourWrites), counting(monotonicReads), monotonicWrites, writesFollowReads,
 	noDuplicates, noThinAir, deletesStayDeleted, conflictPolicy, conserved, unique, nonNegative,
 }
 

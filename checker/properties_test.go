@@ -49,19 +49,19 @@ func TestProperties(t *testing.T) {
 		{name: "a leader that could not be read may have it", property: "no-stale-wins", want: "unknown", text: "s1@n1 w x 1\ns2@n2 r x 1\ns2@n2 w x 2\n" + atRest + "final n1 r x 1\nfinal n3 r x 1\n"},
 
 		// durability
-		{name: "nothing is there", property: "durability", want: "violated 1 rolled back", text: "s1@n1 w x 1\ns2@n2 r x 1\n" + atRest + finals("x", "-")},
+		{name: "nothing is there", property: "durability", want: "violated 1 lost", text: "s1@n1 w x 1\ns2@n2 r x 1\n" + atRest + finals("x", "-")},
 		{name: "a concurrent delete explains it", property: "durability", want: "holds", text: "s1@n1 w x 1\ns2@n2 d x\n" + atRest + finals("x", "-")},
 		{name: "a delete that may have happened explains it", property: "durability", want: "holds", text: "s1@n1 w x 1\ns2@n2 d x info\n" + atRest + finals("x", "-")},
-		{name: "a refused delete does not", property: "durability", want: "violated 1 never left its origin", text: "s1@n1 w x 1\ns2@n2 d x fail\n" + atRest + finals("x", "-")},
-		{name: "an older delete does not excuse", property: "durability", want: "violated 1 never left its origin", text: "s1@n1 d x stamp=1.n1.0\ns1@n1 w x 1 stamp=2.n1.0\n" + atRest + finals("x", "-")},
-		{name: "a restart of the only holder", property: "durability", want: "violated 1 never left its origin", text: "s1@n1 w x 1\ns1@n1 w x 2\nfault 1 kill effective n1\n" + atRest + finals("x", "1")},
+		{name: "a refused delete does not", property: "durability", want: "violated 1 lost", text: "s1@n1 w x 1\ns2@n2 d x fail\n" + atRest + finals("x", "-")},
+		{name: "an older delete does not excuse", property: "durability", want: "violated 1 lost", text: "s1@n1 d x stamp=1.n1.0\ns1@n1 w x 1 stamp=2.n1.0\n" + atRest + finals("x", "-")},
+		{name: "a restart of the only holder", property: "durability", want: "violated 1 lost", text: "s1@n1 w x 1\ns1@n1 w x 2\nfault 1 kill effective n1\n" + atRest + finals("x", "1")},
 		{name: "last write wins may drop concurrent writes", property: "durability", want: "holds", hd: history.Header{Policy: "lww-hlc"}, text: "s1@n1 w x 1\ns2@n2 w x 2\n" + atRest + finals("x", "1")},
 		{name: "siblings may not", property: "durability", want: "violated 1 concurrent write dropped", hd: history.Header{Policy: "siblings"}, text: "s1@n1 w x 1\ns2@n2 w x 2\n" + atRest + finals("x", "1")},
 		{name: "siblings that keep both", property: "durability", want: "holds", hd: history.Header{Policy: "siblings"}, text: "s1@n1 w x 1\ns2@n2 w x 2\n" + atRest + finals("x", "[1 2]")},
 		{name: "a write that is there somewhere is not lost", property: "durability", want: "holds", text: "s1@n1 w x 1\n" + atRest + "final n1 r x 1\nfinal n2 r x -\nfinal n3 r x -\n"},
-		{name: "an element is gone", property: "durability", want: "violated 1 never left its origin", text: "s1@n1 add s 1\ns1@n1 add s 2\n" + atRest + finals("s", "[2]")},
+		{name: "an element is gone", property: "durability", want: "violated 1 lost", text: "s1@n1 add s 1\ns1@n1 add s 2\n" + atRest + finals("s", "[2]")},
 		{name: "a remove explains it", property: "durability", want: "holds", text: "s1@n1 add s 1\ns2@n2 rem s 1 info\ns1@n1 add s 2\n" + atRest + finals("s", "[2]")},
-		{name: "a remove from before the add does not", property: "durability", want: "violated 1 never left its origin", text: "s1@n1 rem s 1\ns1@n1 add s 1\ns1@n1 add s 2\n" + atRest + finals("s", "[2]")},
+		{name: "a remove from before the add does not", property: "durability", want: "violated 1 lost", text: "s1@n1 rem s 1\ns1@n1 add s 1\ns1@n1 add s 2\n" + atRest + finals("s", "[2]")},
 		{name: "a remove without effect", property: "durability", want: "violated 1 remove undone", text: "s1@n1 add s 1\ns1@n1 rem s 1\n" + atRest + finals("s", "[1]")},
 		{name: "a concurrent add excuses it", property: "durability", want: "holds", text: "s1@n1 add s 1\ns1@n1 rem s 1\ns2@n2 add s 1\n" + atRest + finals("s", "[1]")},
 		{name: "a counter below its interval", property: "durability", want: "violated 1 below its interval", text: "s1@n1 inc c 2\ns2@n2 inc c 3\n" + atRest + finals("c", "3")},
@@ -190,7 +190,9 @@ func TestProperties(t *testing.T) {
 		{name: "registers cannot tell", property: "no-duplicates", want: "not decided", text: "s1@n1 w x 1\n"},
 	} {
 		t.Run(strings.ReplaceAll(tc.property+": "+tc.name, " ", "_"), func(t *testing.T) {
-			r := check(t, tc.property, parse(t, tc.hd, tc.text))
+			h := parse(t, tc.hd, tc.text)
+			r := check(t, tc.property, h)
+			allStandAlone(t, h, tc.property)
 			if diff := cmp.Diff(tc.want, verdict(r)); diff != "" {
 				t.Errorf("(-want +got)\n%s%s\n%+v", diff, r.Reason, r.Findings)
 			}

@@ -2,8 +2,7 @@ package checker
 
 import (
 	"fmt"
-
-	"github.com/mlcheck/mlcheck/history"
+	"slices"
 )
 
 // sessionStory tells of one read that it went back.
@@ -51,7 +50,7 @@ func (ix *index) setStory(property string, b sessionFinding) Finding {
 	case b.via >= 0:
 		label, ops = "went back", []int{w, ix.op(b.via), k}
 		story = fmt.Sprintf("%s read element %d of %s (#%d), and a later read there did not show it %s. No remove explains that.", who, v, name, ix.h.Index(ix.op(b.via)), read)
-	case ix.h.StepF(int(ix.writeOf(b.than, key))) == history.Remove:
+	case slices.Contains(asList(ix.h.StepValue(int(b.step))), v):
 		label = "own remove not read"
 		story = fmt.Sprintf("%s took element %d out of %s (#%d), and a later read there showed it %s, though every add of it came before that removal.", who, v, name, ix.h.Index(w), read)
 	default:

@@ -157,7 +157,7 @@ func (w *sessionWalk) look(r reading) (badRead, bool) {
 		}
 		return badRead{}, false
 	}
-	return badRead{r.step, found, -1, w.label(r, found)}, true
+	return badRead{r.step, found, -1, w.label(r)}, true
 }
 
 // newer calls f with writes of the key that had their turn after the one that was

@@ -30,6 +30,8 @@ type simulated struct {
 	knew map[int64]map[int64]wall
 	// stamps are of every written value.
 	stamps map[int64]wall
+	// arrived is when each value came to each leader.
+	arrived map[int64][3]time.Duration
 }
 
 // randomStore is last write wins on three leaders: with hybrid stamps and causal
@@ -37,7 +39,7 @@ type simulated struct {
 // does not. It shares nothing with the checkers.
 func randomStore(o simOptions) simulated {
 	r := rand.New(rand.NewPCG(o.seed, 1))
-	st := &store{opt: o, r: r, knew: map[int64]map[int64]wall{}, stamps: map[int64]wall{}}
+	st := &store{opt: o, r: r, knew: map[int64]map[int64]wall{}, stamps: map[int64]wall{}, arrived: map[int64][3]time.Duration{}}
 	policy := "lww-hlc"
 	if o.skew {
 		policy = "lww-wall"
@@ -125,24 +127,25 @@ func randomStore(o simOptions) simulated {
 	}
 	n, t := next()
 	must(b.Event(history.Event{Index: n, T: t, Type: history.StageEvent, Stage: history.StageEnd}))
-	return simulated{b.History(), st.beaten, st.knew, st.stamps}
+	return simulated{b.History(), st.beaten, st.knew, st.stamps, st.arrived}
 }
 
 func keyName(k int) string { return "k" + string(rune('a'+k%26)) + string(rune('a'+k/26)) }
 
 type store struct {
-	opt    simOptions
-	r      *rand.Rand
-	now    time.Duration
-	data   [3][4096]version
-	clock  [3]int64  // greatest stamp that each leader knows
-	seen   [3][3]int // leader, origin → how many of its writes were applied
-	sent   [3]int
-	flying []message
-	beaten int
-	all    [3][4096][]version // what each leader has ever applied
-	knew   map[int64]map[int64]wall
-	stamps map[int64]wall
+	opt     simOptions
+	r       *rand.Rand
+	now     time.Duration
+	data    [3][4096]version
+	clock   [3]int64  // greatest stamp that each leader knows
+	seen    [3][3]int // leader, origin → how many of its writes were applied
+	sent    [3]int
+	flying  []message
+	beaten  int
+	all     [3][4096][]version // what each leader has ever applied
+	knew    map[int64]map[int64]wall
+	stamps  map[int64]wall
+	arrived map[int64][3]time.Duration
 }
 
 type version struct {
@@ -199,6 +202,9 @@ func (st *store) write(node, key int, value int64) version {
 
 func (st *store) apply(node, key int, v version) bool {
 	st.clock[node] = max(st.clock[node], v.stamp.time)
+	at := st.arrived[v.value]
+	at[node] = st.now
+	st.arrived[v.value] = at
 	st.all[node][key] = append(st.all[node][key], v)
 	if !st.data[node][key].stamp.less(v.stamp) {
 		return false

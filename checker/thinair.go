@@ -105,14 +105,14 @@ func (o *origins) note(k int, s int32, v int64) bool {
 	return true
 }
 
-// otherAdd says whether an element was added again by an operation that may have happened.
+// otherAdd says whether an element was put there again by an operation that may
+// have happened. That is rare enough to look through the whole history.
 func (ix *index) otherAdd(key int32, v int64) bool {
-	sk := ix.sets[key]
-	if sk == nil || !ix.values.twice(key, v) {
+	if !ix.values.twice(key, v) {
 		return false
 	}
-	for _, a := range sk.elems[sk.at[v]].adds {
-		if ix.h.Outcome(ix.opOfStep(a)) != history.Fail {
+	for s := range stepCount(ix.h) {
+		if w, ok := writtenValue(ix.h, s); ok && w == v && int32(ix.h.StepKey(s)) == key && ix.h.Outcome(ix.opOfStep(int32(s))) != history.Fail {
 			return true
 		}
 	}

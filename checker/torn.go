@@ -43,13 +43,14 @@ func (w *sessionWalk) torn(r reading) (badRead, bool) {
 	return badRead{}, false
 }
 
-// label names a read of something older than write v, which is in its past. A
-// transaction that shows v in another key shows half of what v's wrote.
-func (w *sessionWalk) label(r reading, v int32) string {
+// label names a read of something older than a write in its past. A
+// transaction that shows, in any key, a write that is newer than what it read shows
+// half of what that write's transaction wrote.
+func (w *sessionWalk) label(r reading) string {
 	if w.ix.atomic() {
 		from, to := w.ix.steps(r.event)
 		for s := from; s < to; s++ {
-			if src := w.ix.src[s]; src >= 0 && w.ix.eventOf(src) == v {
+			if src := w.ix.src[s]; src >= 0 && w.newerThan(r, w.ix.eventOf(src)) {
 				return "FracturedRead"
 			}
 		}
@@ -58,6 +59,20 @@ func (w *sessionWalk) label(r reading, v int32) string {
 		return "WriteCORead"
 	}
 	return "WriteCOInitRead"
+}
+
+// newerThan says whether a write of the key that is read is after what was read.
+func (w *sessionWalk) newerThan(r reading, v int32) bool {
+	if v == r.event || v == r.from || r.from >= 0 && !w.before(r.from, v) {
+		return false
+	}
+	from, to := w.ix.steps(v)
+	for s := from; s < to; s++ {
+		if w.ix.h.StepF(s).IsWrite() && int32(w.ix.h.StepKey(s)) == r.key {
+			return true
+		}
+	}
+	return false
 }
 
 // tornFinding tells of a read that no transaction may make, or nothing if b is

@@ -181,6 +181,26 @@ func TestARefusedOperationLeavesNoSteps(t *testing.T) {
 	}
 }
 
+func TestARefusedOperationWritesNothing(t *testing.T) {
+	b := NewBuilder(Header{})
+	write := func(i int, steps ...Step) error { return b.Invoke(i, 0, i, "n1", steps, false) }
+	seven := Step{F: Write, Key: "z", Value: Int(7)}
+	for i, key := range []string{"x", "y"} { // numbers meet
+		if err := write(i+1, Step{F: Write, Key: key, Value: Int(5)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := write(3, seven, Step{F: Write, Key: "z"}); err == nil {
+		t.Fatal("an operation that writes nothing was taken")
+	}
+	if err := write(4, seven); err != nil {
+		t.Error(err)
+	}
+	if err := write(5, seven); err == nil {
+		t.Error("7 was written twice")
+	}
+}
+
 func TestEachMetaGivesWhatMetaGives(t *testing.T) {
 	b := NewBuilder(Header{})
 	want := map[int]Meta{1: {Stamp: "7.n1.1"}, 3: {By: "n2", Error: "late"}}

@@ -16,7 +16,7 @@ import (
 func TestAFileOfManyChunksIsReadAsOneOfOne(t *testing.T) {
 	var text bytes.Buffer
 	b := NewBuilder(testHeader)
-	names := []string{"x", "y", strings.Repeat("long", 50_000), "z"} // one line is longer than others together
+	names := []string{"x", "y", strings.Repeat("long", chunkBytes/3), "z"} // one line is longer than a chunk
 	for i := range 20_000 {
 		steps := []Step{{F: Write, Key: names[i%len(names)], Value: Int(int64(i + 1))}}
 		if i%len(names) == 2 && i%4000 != 2 {
@@ -82,6 +82,25 @@ func TestAWrongLineOfPlumeTextIsNamedInAnyChunk(t *testing.T) {
 			if _, err := readBytes(bytes.Join(wrong, nil)); !errors.As(err, &line) || line.Line != want || !strings.Contains(line.Msg, says) {
 				t.Errorf("line %d: got %v, want line %d: %s", at+1, err, want, says)
 			}
+		}
+	}
+}
+
+// A parser that has met more names than it remembers starts again.
+func TestAnyNumberOfKeysIsRead(t *testing.T) {
+	var text bytes.Buffer
+	text.WriteString(header1)
+	const n = maxNames * 4
+	for i := range n {
+		fmt.Fprintf(&text, `{"i":%d,"t":0,"type":"invoke","session":%d,"node":"n1","ops":[["w","%d",%d]]}`+"\n", i+1, i, i, i+1)
+	}
+	h, err := readBytes(text.Bytes())
+	if err != nil || h.Len() != n {
+		t.Fatal(err)
+	}
+	for k := range h.Len() {
+		if key := h.Keys()[h.StepKey(k)]; key != strconv.Itoa(k) {
+			t.Fatalf("operation %d writes %s", k, key)
 		}
 	}
 }

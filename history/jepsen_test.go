@@ -74,8 +74,13 @@ func TestJepsenHistoriesOfEachKindAreRead(t *testing.T) {
 		"a compare-and-set that never ended took effect if its number was read": {
 			`{:type :invoke :f :cas :value [5 6] :process 3} {:type :invoke :f :cas :value [1 2] :process 0}
 			 {:type :invoke :f :cas :value [2 3] :process 1} {:type :info :f :cas :value [2 3] :process 1}
-			 {:type :invoke :f :read :process 2} {:type :ok :f :read :value 3 :process 2}`,
-			[]string{"3 info r register w register 6", "0 info r register 1 w register 2", "1 info r register 2 w register 3", "2 ok r register 3"},
+			 {:type :invoke :f :read :process 2} {:type :ok :f :read :value 3 :process 2}
+			 {:type :invoke :f :cas :value [1 9] :process 4} {:type :fail :f :cas :value [1 9] :process 4}
+			 {:type :invoke :f :read :process 2} {:type :ok :f :read :value 9 :process 2}`,
+			[]string{
+				"3 info r register w register 6", "0 info r register 1 w register 2", "1 info r register 2 w register 3", "2 ok r register 3",
+				"4 fail r register w register 9", "2 ok r register 9",
+			},
 		},
 		"completions only": {
 			`{:type :ok, :f :write, :value [x 1], :process 0} {:type :ok, :f :read, :value [x 0], :process 1}`,

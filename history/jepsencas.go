@@ -80,17 +80,18 @@ type conditions map[int]Value
 // returned. That it took effect shows in its number: somebody read it. One whose
 // number nobody read may as well have failed, and what it expected says nothing.
 func (c conditions) met(h *History) {
+	if len(c) == 0 {
+		return
+	}
 	waiting := map[pair]int{}
 	for k := range c {
 		_, to := h.Steps(k)
 		waiting[pair{h.stepKey[to-1], h.stepVal[to-1]}] = k
 	}
 	var told []int // steps that returned a number
-	for k := range h.n {
-		if from, to := h.Steps(k); h.outcome[k] == OK {
-			for s := from; s < to; s++ {
-				told = append(told, s)
-			}
+	for s, f := range h.stepF {
+		if f == Read && h.stepHas[s] == intValue {
+			told = append(told, s)
 		}
 	}
 	for len(told) > 0 {
@@ -98,7 +99,7 @@ func (c conditions) met(h *History) {
 		told = told[:len(told)-1]
 		at := pair{h.stepKey[s], h.stepVal[s]}
 		k, ok := waiting[at]
-		if h.stepF[s] != Read || h.stepHas[s] != intValue || !ok {
+		if !ok {
 			continue
 		}
 		delete(waiting, at)

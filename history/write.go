@@ -57,18 +57,28 @@ func (h *History) appendCompletion(b []byte, k int, steps []Step) []byte {
 // inOrder calls f for every event by index: for the invocation of the operation
 // at position k, its completion, or an event that is no operation.
 func (h *History) inOrder(f func(k int, completion bool, ev *Event) error) error {
-	completed := make([]int32, 0, h.Len())
-	for k := range h.Len() {
-		if h.Return(k) != 0 {
+	return h.inOrderOf(nil, f)
+}
+
+// inOrderOf does so for the operations at the given positions, which grow; nil
+// stands for all of them.
+func (h *History) inOrderOf(positions []int, f func(k int, completion bool, ev *Event) error) error {
+	n, at := len(positions), func(i int) int { return positions[i] }
+	if positions == nil {
+		n, at = h.Len(), func(i int) int { return i }
+	}
+	completed := make([]int32, 0, n)
+	for i := range n {
+		if k := at(i); h.Return(k) != 0 {
 			completed = append(completed, int32(k))
 		}
 	}
 	slices.SortFunc(completed, func(a, b int32) int { return cmp.Compare(h.Return(int(a)), h.Return(int(b))) })
 	const none = int(^uint(0) >> 1)
-	for k, c, e := 0, 0, 0; ; {
+	for i, c, e := 0, 0, 0; ; {
 		invoked, returned, event := none, none, none
-		if k < h.Len() {
-			invoked = h.Index(k)
+		if i < n {
+			invoked = h.Index(at(i))
 		}
 		if c < len(completed) {
 			returned = h.Return(int(completed[c]))
@@ -81,7 +91,7 @@ func (h *History) inOrder(f func(k int, completion bool, ev *Event) error) error
 		case none:
 			return nil
 		case invoked:
-			err, k = f(k, false, nil), k+1
+			err, i = f(at(i), false, nil), i+1
 		case returned:
 			err, c = f(int(completed[c]), true, nil), c+1
 		default:
@@ -95,19 +105,16 @@ func (h *History) inOrder(f func(k int, completion bool, ev *Event) error) error
 
 // Only is the history of the operations at some positions, under the header and
 // with every other event of the whole: what a finding is shown with. Indexes
-// stay, so #17 is #17 in both.
+// stay, so #17 is #17 in both. It costs as much as what it keeps.
 func (h *History) Only(positions []int) *History {
-	keep := make(map[int]bool, len(positions))
-	for _, k := range positions {
-		keep[k] = true
-	}
+	keep := slices.Clone(positions)
+	slices.Sort(keep)
+	keep = append([]int{}, slices.Compact(keep)...)
 	b := NewBuilder(h.Header)
-	err := h.inOrder(func(k int, completion bool, ev *Event) error {
+	err := h.inOrderOf(keep, func(k int, completion bool, ev *Event) error {
 		switch {
 		case ev != nil:
 			return b.Event(*ev)
-		case !keep[k]:
-			return nil
 		case completion:
 			return b.Complete(h.Return(k), h.End(k), h.Session(k), h.outcome[k], h.Op(k).Steps, h.Meta(k))
 		}

@@ -37,6 +37,9 @@ type page struct {
 	Static   *staticTimeline
 	Drawn    string // which operations the timeline holds
 	Faults   []faultRow
+	Lag      []lagRow
+	Apart    []apartRow
+	ApartSay string
 	Logs     []logSection
 	Power    []fact
 	Measures []fact
@@ -57,7 +60,7 @@ type group struct {
 type card struct {
 	Anchor, ID, Label, Property, Story string
 	Ops                                []opRow
-	OpsNote                            string
+	OpsNote, Evidence                  string
 	Edges                              []edgeRow
 	Diagram                            *diagram
 }
@@ -148,6 +151,7 @@ func (p *page) results(r *Run, book *logBook) {
 	for _, f := range r.Results.Faults {
 		p.Faults = append(p.Faults, newFaultRow(f))
 	}
+	p.replication(r.Results.Replication)
 	p.Power, p.Measures = powerFacts(r.Results.Power), measureFacts(r.Results.Measures)
 }
 
@@ -227,6 +231,7 @@ func newCard(r *Run, book *logBook, p property, f checker.Finding, anchor string
 		}
 		c.Edges = append(c.Edges, row)
 	}
+	c.Evidence = evidenceWords(f)
 	c.Diagram = newDiagram(ops, f.Edges, func(i int) string { return "#" + href(i) })
 	return c
 }

@@ -38,6 +38,10 @@ type Run struct {
 	Base    time.Time         // wall clock at the history's time 0; zero: unknown, so log lines cannot be matched
 	Version string            // of the mlcheck that ran
 	Next    []string          // what to try next, a line each
+
+	// Evidence is the folder with the findings' own histories, as a person would
+	// type it; empty: that of the run folder, if there is one.
+	Evidence string
 }
 
 // Info is run.json: what a reader of a run wants to know and no checker may

@@ -281,11 +281,32 @@ func staleWinRun(t testing.TB) *reports.Run {
 		},
 		Measures: map[string]float64{"ops_per_second": 158.2, "time_to_converge_ms": 840, "history_bytes": 182331},
 	}
+	res.Replication = cutOffReplication()
 	run := s.run(res)
 	run.Next = []string{"mlcheck run -o policy=lww-hlc   stamps that follow causality: this turns green"}
 	run.Base = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
 	run.Logs = map[string][]byte{"n1": sampleLog(run.Base, 400), "n2": sampleLog(run.Base, 30), "n3": sampleLog(run.Base, 6000)}
 	return run
+}
+
+// cutOffReplication: n1 hears nothing of n3 between 8 and 14 s.
+func cutOffReplication() *checker.Replication {
+	o := &checker.OverTime{Step: int64(sec)}
+	for i := range 29 {
+		behind := 0
+		if i >= 8 && i < 14 {
+			behind = i - 7
+		}
+		o.Shown, o.Differing, o.Behind = append(o.Shown, 8*(i%28+1)/(i+1)), append(o.Differing, min(8, behind+i%3)), append(o.Behind, behind)
+	}
+	spread := func(median, p95, p99, most time.Duration) checker.Spread {
+		return checker.Spread{Median: int64(median), P95: int64(p95), P99: int64(p99), Max: int64(most)}
+	}
+	return &checker.Replication{OverTime: o, Lag: []checker.Lag{
+		{Origin: "n1", Observer: "n2", Seen: 311, Unread: 9, AtMost: spread(2*ms, 9*ms, 31*ms, 48*ms)},
+		{Origin: "n3", Observer: "n1", Seen: 204, Hidden: 71, AtEnd: 4, Missed: 1, InVain: int64(5900 * ms), AtLeast: spread(ms/2, 12*ms, 5800*ms, 5800*ms), AtMost: spread(3*ms, 31*ms, 6100*ms, 6142*ms)},
+		{Origin: "n3", Observer: "n2", Unread: 12},
+	}}
 }
 
 func (s *script) run(res *checker.Results) *reports.Run {
@@ -341,6 +362,10 @@ func divergedRun(t testing.TB) *reports.Run {
 		},
 		Faults: []checker.FaultReport{{Fault: 1, Kind: "partition", State: "absent", Planned: int64(150 * ms), Effective: -1, Healing: int64(900 * ms), Healed: -1, What: "n2 → n3 cut", Note: "probes passed all the time"}},
 	})
+	run.Results.Replication = &checker.Replication{Differing: 1, Keys: []checker.KeyDivergence{{
+		Key: "x", Since: int64(3*sec + 5*ms), Seen: int64(3*sec + 5*ms), AfterHealing: int64(2 * sec),
+		Holds: []checker.Holding{{Value: "2", Leaders: []string{"n1", "n2"}, Since: int64(3*sec + ms)}, {Value: "1", Leaders: []string{"n3"}, Since: int64(3*sec + 5*ms)}},
+	}}}
 	run.Next = []string{"mlcheck run --topology all-to-all", "-o gtid=strict, which refuses such writes at once"}
 	return run
 }
@@ -412,6 +437,10 @@ func hostileRun(t testing.TB) *reports.Run {
 		Faults:   []checker.FaultReport{{Fault: 1, Kind: hostile, State: hostile, What: hostile, Note: hostile, Planned: int64(20 * ms), Effective: int64(20 * ms), Healing: -1, Healed: -1}},
 		Power:    map[string]int{hostile: 1},
 		Measures: map[string]float64{hostile: 1},
+		Replication: &checker.Replication{
+			Late: 1, Keys: []checker.KeyDivergence{{Key: hostile, Since: -1, Holds: []checker.Holding{{Value: hostile, Leaders: []string{hostile}}}}},
+			Lag: []checker.Lag{{Origin: hostile, Observer: "n2", Hidden: 3}}, OverTime: &checker.OverTime{Step: 0, Shown: []int{1, 0}, Differing: []int{1}},
+		},
 	})
 	run.Name, run.Dir, run.Version, run.Next = hostile, hostile, hostile, []string{hostile}
 	run.Test = json.RawMessage(`{"x":"` + "</script><img src=http://evil.example/>" + `"}`)

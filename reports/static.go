@@ -17,6 +17,7 @@ const (
 	stLane    = 46.0
 	stGap     = 8.0
 	stClock   = 90.0
+	stApartH  = 60.0
 	stBuckets = 300
 )
 
@@ -28,6 +29,7 @@ type staticTimeline struct {
 	Stages            []stMark
 	Faults            []stFaultRow
 	Lanes             []stLaneRow
+	Apart             *stApart
 	Clock             *stClockPanel
 	Axis              []stMark
 	AxisY             float64
@@ -102,6 +104,10 @@ func newStatic(t *timeline) *staticTimeline {
 	}
 	s.lanes(t, lanesY)
 	y = lanesY + float64(len(t.Lanes))*(stLane+stGap)
+	if t.Apart != nil {
+		s.Apart = s.apart(t, y+6)
+		y += stApartH + 16
+	}
 	if len(t.Clocks) > 0 {
 		s.Clock = s.clock(t, y+6)
 		y += stClock + 16

@@ -38,6 +38,7 @@ func Terminal(w io.Writer, r *Run, s Style) error {
 		t.properties()
 		t.findings()
 		t.faults()
+		t.replication()
 	}
 	t.ending()
 	_, err := w.Write(t.out.Bytes())
@@ -191,10 +192,35 @@ func (t *terminal) findings() {
 				break
 			}
 			t.text("  "+t.paint(verdictColor(p.verdict()), "•")+" ", 4, visible(f.Label)+" ["+visible(f.ID)+"]: "+visible(f.Story))
+			t.evidence(f, i == 0 && p.Claimed)
 		}
 		if n := untold(p, told(p)); n > 0 {
 			t.line("    %s", t.paint(faint, fmt.Sprintf("and %s more, see the report", count(n))))
 		}
+	}
+}
+
+// evidence says what a finding rests on; the first of a claimed property is drawn.
+func (t *terminal) evidence(f checker.Finding, first bool) {
+	if !f.Confirmed && f.Unconfirmed != "" {
+		t.text("    ", 4, t.paint(yellow, "Not confirmed")+": "+visible(f.Unconfirmed)+".")
+	}
+	if !first {
+		return
+	}
+	if lines := textDiagram(f.Diagram, t.width-4); len(lines) > 0 {
+		t.line("")
+		for _, l := range lines {
+			t.line("    %s", l)
+		}
+		t.line("")
+	}
+	dir := t.run.Evidence
+	if dir == "" && t.run.Dir != "" {
+		dir = filepath.Join(t.run.Dir, findingsDir)
+	}
+	if dir != "" && f.File != "" {
+		t.line("    These %s alone: mlcheck check %s", plural(len(f.Ops)+len(f.Beside), "operation"), visible(filepath.Join(dir, f.File)))
 	}
 }
 

@@ -25,6 +25,7 @@ type timeline struct {
 	Faults  []tlFault
 	Rows    int // that the faults take
 	Clocks  []tlClock
+	Apart   *tlApart // nil: nothing is known of it
 	Stages  []tlStage
 	Marks   []int // indexes of the operations that findings name
 
@@ -88,6 +89,7 @@ func newTimeline(r *Run) (*timeline, error) {
 	t.Faults = timelineFaults(r)
 	t.Rows = packFaults(t.Faults, t.End)
 	t.Clocks = timelineClocks(h, end)
+	t.Apart = newApart(r.Results)
 	t.Stages = timelineStages(h)
 	at := chooseOps(h, r.Results)
 	if len(at) < h.Len() {

@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 )
 
-// WriteAll writes results.json, junit.xml and report.html into a run folder.
+// WriteAll writes the findings' own histories, results.json, junit.xml and report.html into a run folder.
 // Each appears whole or not at all, also on a full disk, and one that fails
 // does not keep the others from being written: the errors are joined. Without
 // results, only the page is written.
 func WriteAll(dir string, r *Run) error {
 	var errs []error
+	if r.Results != nil && r.History != nil {
+		errs = append(errs, renewFindings(dir, r.History, r.Results))
+	}
 	if r.Results != nil {
 		errs = append(
 			errs,

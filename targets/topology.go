@@ -7,26 +7,29 @@ import (
 )
 
 // Wire lists the directed links of a topology: in "all-to-all" every leader
-// sends to every other, in a "ring" each to the next.
+// sends to every other, in a "ring" each to the next, and in a "star" the first
+// to all others and they to it.
 func Wire(topology string, nodes []string) ([]history.Link, error) {
 	var links []history.Link
-	switch topology {
-	case "all-to-all":
-		for _, a := range nodes {
+	for i, a := range nodes {
+		switch topology {
+		case "all-to-all":
 			for _, b := range nodes {
 				if a != b {
 					links = append(links, history.Link{From: a, To: b})
 				}
 			}
-		}
-	case "ring":
-		for i, a := range nodes {
+		case "ring":
 			if b := nodes[(i+1)%len(nodes)]; b != a {
 				links = append(links, history.Link{From: a, To: b})
 			}
+		case "star":
+			if i > 0 {
+				links = append(links, history.Link{From: nodes[0], To: a}, history.Link{From: a, To: nodes[0]})
+			}
+		default:
+			return nil, fmt.Errorf("no topology is called %q; there are all-to-all, ring and star", topology)
 		}
-	default:
-		return nil, fmt.Errorf("no topology is called %q; there are all-to-all and ring", topology)
 	}
 	return links, nil
 }

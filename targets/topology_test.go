@@ -44,7 +44,7 @@ func TestRingIsOneCycleThroughEveryLeader(t *testing.T) {
 }
 
 func TestOneLeaderHasNobodyToReplicateTo(t *testing.T) {
-	for _, topology := range []string{"ring", "all-to-all"} {
+	for _, topology := range []string{"ring", "all-to-all", "star"} {
 		if links, err := Wire(topology, []string{"n1"}); err != nil || len(links) > 0 {
 			t.Errorf("%s of one leader: %v, %v", topology, links, err)
 		}
@@ -52,7 +52,15 @@ func TestOneLeaderHasNobodyToReplicateTo(t *testing.T) {
 }
 
 func TestAnUnknownTopologyIsRefusedWithTheValidOnes(t *testing.T) {
-	if _, err := Wire("star", []string{"n1", "n2"}); err == nil || !strings.Contains(err.Error(), "all-to-all and ring") {
+	if _, err := Wire("tree", []string{"n1", "n2"}); err == nil || !strings.Contains(err.Error(), "all-to-all, ring and star") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAStarLinksItsHubWithEveryOther(t *testing.T) {
+	got, err := Wire("star", []string{"hub", "a", "b"})
+	want := []history.Link{{From: "hub", To: "a"}, {From: "a", To: "hub"}, {From: "hub", To: "b"}, {From: "b", To: "hub"}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }

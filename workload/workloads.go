@@ -10,7 +10,7 @@ import (
 )
 
 // What a history of registers can decide.
-var registers = []string{"convergence", "durability", "no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads", "conflict-policy", "no-thin-air"}
+var registers = []string{"convergence", "durability", "no-stale-wins", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads", "conflict-policy", "linearizable", "no-thin-air"}
 
 // All are the workloads, in the order of their names.
 func All() []Workload {

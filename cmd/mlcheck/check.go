@@ -19,6 +19,7 @@ import (
 func checkCommand(status *int) *cobra.Command {
 	var asJSON bool
 	var names []string
+	var evidence string
 	cmd := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Judge recorded runs, or bare histories, again",
@@ -26,6 +27,10 @@ func checkCommand(status *int) *cobra.Command {
 format, as Plume text or as Jepsen's EDN, compressed or not; the content tells
 which. In a run folder results.json, junit.xml and report.html are written anew.
 The same history gives the same results.
+
+Each finding comes with the smallest history that shows it, in which check finds
+the same again: in a run folder under findings/, of a bare history in the folder
+that --evidence names.
 
 Of several, each has a line: the verdict, the properties that are violated,
 and the path. The exit status is the worst one: 4 an internal error, 3 a path
@@ -44,6 +49,9 @@ that is no history, 1 a claim is violated, 2 unknown, 0 every claim holds.`,
 			if err != nil {
 				return err
 			}
+			if len(args) > 1 && evidence != "" {
+				return &mlcheck.UsageError{Err: errors.New("--evidence takes the findings of one path: check the others apart")}
+			}
 			if len(args) > 1 {
 				*status, err = checkMany(cmd.Context(), args, claims, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 				return err
@@ -56,15 +64,31 @@ that is no history, 1 a claim is violated, 2 unknown, 0 every claim holds.`,
 				return &mlcheck.UsageError{Err: err}
 			}
 			*status = res.Exit
+			if err := saveEvidence(evidence, args[0], res); err != nil {
+				return err
+			}
 			if asJSON {
 				return reports.JSON(cmd.OutOrStdout(), res)
 			}
-			return showResults(cmd.OutOrStdout(), args[0], res)
+			return showResults(cmd.OutOrStdout(), args[0], evidence, res)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print results.json instead of text; of several paths, an object a line")
 	cmd.Flags().StringSliceVar(&names, "claim", nil, "properties that must hold, beside the history's own claims")
+	cmd.Flags().StringVar(&evidence, "evidence", "", "folder for the smallest history of each finding")
 	return cmd
+}
+
+// saveEvidence writes the findings' own histories into a folder, if one is named.
+func saveEvidence(dir, path string, res *checker.Results) error {
+	if dir == "" {
+		return nil
+	}
+	h, err := history.Open(path)
+	if err != nil {
+		return err
+	}
+	return reports.Findings(dir, h, res)
 }
 
 // claimsOf are the claims of the command line.
@@ -93,7 +117,7 @@ func show(w io.Writer, dir string, next []string) error {
 }
 
 // showResults prints the results of a folder or of a bare history.
-func showResults(w io.Writer, path string, res *checker.Results) error {
+func showResults(w io.Writer, path, evidence string, res *checker.Results) error {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		return show(w, path, nil)
 	}
@@ -101,7 +125,7 @@ func showResults(w io.Writer, path string, res *checker.Results) error {
 	if err != nil {
 		return err
 	}
-	return reports.Terminal(w, &reports.Run{Name: path, History: h, Results: res}, style(w))
+	return reports.Terminal(w, &reports.Run{Name: path, History: h, Results: res, Evidence: evidence}, style(w))
 }
 
 func style(w io.Writer) reports.Style {

@@ -46,24 +46,22 @@ func TestAnInterruptedCheckSaysHowFarItCame(t *testing.T) {
 
 func TestLargeHistoriesAreJudgedOneAtATime(t *testing.T) {
 	r, ctx := newRoom(10), t.Context()
+	over, cancel := context.WithCancel(ctx)
+	cancel()
 	if !r.take(ctx, 6) || !r.take(ctx, 4) {
 		t.Fatal("there was room")
 	}
-	waited := make(chan bool)
-	go func() { waited <- r.take(ctx, 50) }() // more than there ever is: alone
+	if r.take(over, 1) || r.taken != 10 {
+		t.Errorf("%d are loaded, which is more than there is room for", r.taken)
+	}
 	r.give(6)
-	select {
-	case <-waited:
-		t.Fatal("it did not wait for the other one")
-	default:
+	if r.take(over, 50) || r.taken != 4 {
+		t.Errorf("%d are loaded, and the large one is not alone", r.taken)
 	}
+	waited := make(chan bool)
+	go func() { waited <- r.take(ctx, 50) }()
 	r.give(4)
-	if !<-waited {
-		t.Fatal("it was refused")
-	}
-	late, cancel := context.WithCancel(ctx)
-	cancel()
-	if r.take(late, 1) {
-		t.Error("what was interrupted went on")
+	if !<-waited || r.taken != 50 {
+		t.Errorf("%d are loaded: a large history was not let in alone", r.taken)
 	}
 }

@@ -3,12 +3,15 @@ package main
 import (
 	"os"
 
+	"github.com/mlcheck/mlcheck"
+	"github.com/mlcheck/mlcheck/checker/linear"
 	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/internal/docker"
+	"github.com/mlcheck/mlcheck/internal/limited"
 )
 
 // children runs the hidden subcommands that mlcheck starts itself: the agent in
-// a sandbox and the janitor beside a runner. They get no flags, no help and no
+// a sandbox, the janitor beside a runner, and the search beside a check. They get no flags, no help and no
 // output of the command line; those that fail end the process here.
 func children(args []string) (handled bool) {
 	if len(args) == 0 {
@@ -20,6 +23,8 @@ func children(args []string) (handled bool) {
 		status = agent.Main(args[1:])
 	case "janitor":
 		status = docker.JanitorMain(args[1:])
+	case mlcheck.SearchCommand:
+		status = limited.Main(args[1:], linear.Serve)
 	default:
 		return false
 	}

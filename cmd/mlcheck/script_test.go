@@ -17,7 +17,7 @@ func TestCommandLine(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "truncate": truncate,
+			"status": status, "truncate": truncate, "first": first,
 		},
 		Setup: func(e *testscript.Env) error {
 			// Where the engine's absence is shown, it must be absent for everybody.
@@ -54,4 +54,16 @@ func truncate(ts *testscript.TestScript, _ bool, args []string) {
 	st, err := os.Stat(path)
 	ts.Check(err)
 	ts.Check(os.Truncate(path, st.Size()*int64(percent)/100))
+}
+
+// first copies the first file that matches a pattern: first PATTERN NAME.
+func first(ts *testscript.TestScript, _ bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) == 0 {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	b, err := os.ReadFile(found[0])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
 }

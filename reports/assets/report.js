@@ -66,9 +66,10 @@
     ops.rows = rows.map((free) => Math.max(1, free.length));
   };
 
-  const LEFT = 78, RIGHT = 26, STAGE = 22, FAULT = 18, LANE = 58, GAP = 10, CLOCK = 104, AXIS = 30, BIN = 3;
+  const LEFT = 78, RIGHT = 26, STAGE = 22, FAULT = 18, LANE = 58, GAP = 10, CLOCK = 104, APART = 64, AXIS = 30, BIN = 3;
   const faultsTop = STAGE, lanesTop = STAGE + T.Rows * FAULT + GAP;
-  const clocksTop = lanesTop + T.Lanes.length * (LANE + GAP);
+  const apartTop = lanesTop + T.Lanes.length * (LANE + GAP);
+  const clocksTop = apartTop + (T.Apart ? APART + 14 : 0);
   const axisTop = clocksTop + (T.Clocks.length ? CLOCK + 14 : 0);
   const height = axisTop + AXIS;
   const laneTop = (l) => lanesTop + l * (LANE + GAP);
@@ -287,6 +288,36 @@
     ctx.restore();
   };
 
+  // How far leaders were apart: shares of the keys in use, in thousandths.
+  // Sample i is of the time (i + 1) · Step, and drawn half a step to both sides.
+  const apartX = (i) => toX((i + 0.5) * T.Apart.Step);
+  const shareY = (share) => apartTop + APART - APART * share / 1000;
+  const drawApart = () => {
+    if (!T.Apart) return;
+    for (const v of [0, 500, 1000]) {
+      line(LEFT, shareY(v), width - RIGHT, shareY(v), colors.line);
+      text(v / 10 + " %", LEFT - 6, shareY(v) + 4, colors.muted, "right");
+    }
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(LEFT, apartTop - 1, plot(), APART + 2);
+    ctx.clip();
+    (T.Apart.Behind || []).forEach((share, i) => {
+      const x = apartX(i);
+      if (share > 0) fill(x, shareY(share), apartX(i + 1) - x, APART * share / 1000, colors.violated, 0.45);
+    });
+    ctx.strokeStyle = colors.muted;
+    ctx.beginPath();
+    T.Apart.Differ.forEach((share, i, all) => {
+      if (share < 0) return;
+      if (i && all[i - 1] >= 0) ctx.lineTo(apartX(i), shareY(share));
+      else ctx.moveTo(apartX(i), shareY(share));
+      ctx.lineTo(apartX(i + 1), shareY(share));
+    });
+    ctx.stroke();
+    ctx.restore();
+  };
+
   const clockRange = () => {
     let lo = 0, hi = 0;
     for (const c of T.Clocks) {
@@ -363,6 +394,7 @@
     drawFaultLabels();
     ctx.restore();
     drawStages();
+    drawApart();
     drawClocks();
     drawAxis();
     T.Lanes.forEach((name, l) => text(name.length > 8 ? name.slice(0, 7) + "…" : name, 10, laneTop(l) + LANE / 2 + 4, colors.ink, "left", "600 13px system-ui, sans-serif"));
@@ -413,6 +445,12 @@
     if (l >= 0) {
       const k = opUnder(x, y);
       return k >= 0 ? describe(k) : "";
+    }
+    if (T.Apart && y >= apartTop && y < apartTop + APART) {
+      const i = Math.round(toT(x) / T.Apart.Step) - 1, differ = T.Apart.Differ[i], behind = T.Apart.Behind && T.Apart.Behind[i];
+      if (differ === undefined) return "";
+      if (differ < 0) return stamp(toT(x)) + "\nno key in use was read at two leaders";
+      return stamp(toT(x)) + (T.Apart.Behind ? "\na leader is behind in " + behind / 10 + " % of the keys in use" : "") + "\nlast read differently: " + differ / 10 + " %";
     }
     if (T.Clocks.length && y >= clocksTop && y < clocksTop + CLOCK) {
       const t = toT(x);

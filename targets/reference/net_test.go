@@ -45,11 +45,23 @@ func newNet(cfg config) *leaders {
 	return n
 }
 
+// leaderless are the policies under which every leader accepts every change.
+func leaderless() []string {
+	var all []string
+	for _, p := range policies {
+		if !p.home && !p.certify {
+			all = append(all, p.name)
+		}
+	}
+	return all
+}
+
 func drawConfig(t *rapid.T) config {
 	c := config{
-		topology: rapid.SampledFrom([]string{"all-to-all", "ring"}).Draw(t, "topology"),
-		policy:   rapid.SampledFrom([]string{"lww-wall", "lww-hlc"}).Draw(t, "policy"),
-		causal:   rapid.Bool().Draw(t, "causal"),
+		topology: rapid.SampledFrom([]string{"all-to-all", "ring", "star"}).Draw(t, "topology"),
+		policy:   lookupPolicy(rapid.SampledFrom(leaderless()).Draw(t, "policy")),
+		delivery: rapid.SampledFrom([]string{fifo, causal, unordered, antiEntropy}).Draw(t, "delivery"),
+		defect:   noDefect,
 	}
 	for i := range rapid.IntRange(2, 4).Draw(t, "leaders") {
 		c.nodes = append(c.nodes, "n"+strconv.Itoa(i+1))
@@ -86,6 +98,7 @@ func (n *leaders) step(i int, in targets.In, outs int, crash bool) (reply []byte
 
 func record(cfg config, body []byte) update {
 	d := dec{b: body}
+	d.uint()
 	d.uint()
 	return d.update(len(cfg.nodes))
 }
@@ -132,20 +145,22 @@ func (n *leaders) drawSteps(t *rapid.T) []byte {
 	for range rapid.IntRange(1, 3).Draw(t, "steps") {
 		n.value++
 		s := history.Step{Key: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "key"), Value: history.Int(n.value)}
-		s.F = rapid.SampledFrom([]history.F{history.Write, history.Delete, history.Read, history.Add, history.Remove, history.Inc}).Draw(t, "f")
+		s.F = rapid.SampledFrom(n.cfg.policy.steps).Draw(t, "f")
 		switch s.F {
 		case history.Add, history.Remove:
 			s.Key, s.Value = "s", history.Int(rapid.Int64Range(1, 3).Draw(t, "element"))
-		case history.Inc:
-			s.Key = "c"
 		case history.Read, history.Delete:
 			s.Value = history.Value{}
 		}
 		ss = append(ss, s)
 	}
+	return request(ss)
+}
+
+func request(ss []history.Step) []byte {
 	e := enc{}
 	e.byte(askSteps)
-	e.steps(ss)
+	e.order(order{steps: ss})
 	return e.b
 }
 
@@ -156,7 +171,8 @@ func (n *leaders) settle(rounds int) int {
 		for i := range n.machines {
 			n.step(i, targets.In{Kind: targets.Timer}, 0, false)
 		}
-		if len(n.letters) == 0 {
+		if len(n.letters) == 0 || n.cfg.delivery == antiEntropy && n.alike() {
+			n.letters = nil // leaders never stop asking
 			return round
 		}
 		for len(n.letters) > 0 {
@@ -168,44 +184,65 @@ func (n *leaders) settle(rounds int) int {
 	return rounds
 }
 
-// winners are the cells that last writer wins leaves of all updates, by the
-// definition: for each cell the write with the greatest stamp, and of one
-// update the last write.
-func winners(us []update) map[string]map[int64]entry {
-	cells := map[string]map[int64]entry{}
-	for _, u := range us {
-		for _, c := range u.cells {
-			if c.inc {
-				continue
-			}
-			if cells[c.key] == nil {
-				cells[c.key] = map[int64]entry{}
-			}
-			if old, there := cells[c.key][c.element]; !there || !u.stamp.less(old.stamp) {
-				cells[c.key][c.element] = entry{u.stamp, c.value, c.dead}
-			}
+// alike says whether all have applied the same, without gaps.
+func (n *leaders) alike() bool {
+	for _, m := range n.machines {
+		if m.applied.gaps() > 0 || !slices.Equal(m.applied.upTo, n.machines[0].applied.upTo) {
+			return false
 		}
 	}
-	return cells
+	return true
 }
 
-// sums are the counters that every increment makes when it is added once.
-func sums(us []update) map[string]int64 {
-	counts := map[string]int64{}
+// winners are the registers and elements that last writer wins leaves of all
+// updates, by the definition: of each the change with the greatest stamp, and of
+// one update the last change. Removed ones are left out.
+func winners(us []update) map[string]map[int64]int64 {
+	type best struct {
+		stamp stamp
+		c     change
+	}
+	all := map[string]map[int64]best{}
 	for _, u := range us {
-		for _, c := range u.cells {
-			if c.inc {
-				counts[c.key] += c.value
+		for _, c := range u.changes {
+			if all[c.key] == nil {
+				all[c.key] = map[int64]best{}
+			}
+			if old, there := all[c.key][c.element()]; !there || !u.stamp.less(old.stamp) {
+				all[c.key][c.element()] = best{u.stamp, c}
 			}
 		}
 	}
-	return counts
+	won := map[string]map[int64]int64{}
+	for key, cells := range all {
+		won[key] = map[int64]int64{}
+		for el, b := range cells {
+			if b.c.f == history.Write || b.c.f == history.Add {
+				won[key][el] = b.c.value
+			}
+		}
+	}
+	return won
+}
+
+// shown is what a leader shows of registers and elements.
+func shown(m *machine) map[string]map[int64]int64 {
+	all := map[string]map[int64]int64{}
+	for key, r := range m.state.keys {
+		all[key] = map[int64]int64{}
+		for el, vs := range r.cells {
+			for _, v := range m.cfg.policy.show(vs) {
+				all[key][el] = v.value
+			}
+		}
+	}
+	return all
 }
 
 func (n *leaders) String() string {
 	s := ""
 	for i, m := range n.machines {
-		s += fmt.Sprintf("%s applied %v, %d records\n", n.cfg.nodes[i], m.applied, len(n.disks[i].records))
+		s += fmt.Sprintf("%s applied %v, %d records\n", n.cfg.nodes[i], m.applied.upTo, len(n.disks[i].records))
 	}
 	return s
 }

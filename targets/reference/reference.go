@@ -5,10 +5,13 @@
 package reference
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -29,25 +32,39 @@ func (Target) Help() string {
 // Options are the -o options.
 func (Target) Options() []targets.Option {
 	return []targets.Option{
+		{Name: "policy", Default: policies[0].name, Values: policyNames(), Help: policyHelp()},
 		{
-			Name: "policy", Default: "lww-wall", Values: []string{"lww-wall", "lww-hlc"},
-			Help: "which of two concurrent writes wins. lww-wall: the one with the later wall clock time; a clock that is wrong makes " +
-				"older writes win. lww-hlc: the one with the later hybrid time, which never falls behind what its leader has seen, so a later write wins whatever the clocks say",
-		},
-		{
-			Name: "delivery", Default: "fifo", Values: []string{"fifo", "causal"},
+			Name: "delivery", Default: fifo, Values: []string{fifo, causal, unordered, antiEntropy},
 			Help: "fifo: the updates of one leader arrive in its order. causal: an update also waits until everything that its writer had seen is there; " +
-				"in a ring, which forwards in the order of arrival, both are the same",
+				"in a ring or star, which forward in the order of arrival, both are the same. unordered: an update is taken when it comes. " +
+				"anti-entropy: leaders ask each other in turn for what they lack, key by key",
 		},
+		{
+			Name: "reads", Default: readsDecided, Values: []string{readsDecided, readsLocal},
+			Help: "policies home and certify: decided, reads go where writes go, to the home or through the order; local, every leader answers from what it has",
+		},
+		{Name: "defect", Default: noDefect, Values: defectNames(), Help: defectHelp()},
 	}
 }
+
+// The ways in which updates travel, and where reads are answered.
+const (
+	fifo         = "fifo"
+	causal       = "causal"
+	unordered    = "unordered"
+	antiEntropy  = "anti-entropy"
+	readsDecided = "decided"
+	readsLocal   = "local"
+)
 
 type config struct {
 	nodes    []string
 	links    []history.Link
 	topology string
-	policy   string
-	causal   bool
+	policy   policy
+	delivery string
+	reads    string
+	defect   string
 }
 
 // Configure says what the store, so configured, promises.
@@ -59,33 +76,33 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	if err != nil {
 		return targets.Plan{}, err
 	}
-	cfg := config{c.Nodes, links, c.Topology, c.Options["policy"], c.Options["delivery"] == "causal"}
+	cfg := config{
+		nodes: c.Nodes, links: links, topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
+		delivery: c.Options["delivery"], reads: c.Options["reads"], defect: c.Options["defect"],
+	}
+	if err := cfg.check(); err != nil {
+		return targets.Plan{}, err
+	}
+	promised := claims(cfg)
+	cfg.policy = cfg.withDefect()
 	return targets.Plan{
-		Worlds: []string{"sim"}, Topologies: []string{"all-to-all", "ring"}, Links: links,
-		Supports: []history.F{history.Read, history.Write, history.Delete, history.Add, history.Remove, history.Inc},
-		Atomic:   true, Granularity: "transaction",
-		Policy: cfg.policy, Claims: claims(cfg), Settle: 2 * resend, System: system{cfg},
+		Worlds: []string{"sim"}, Topologies: []string{"all-to-all", "ring", "star"}, Links: links,
+		Supports: cfg.policy.steps, Atomic: true, Granularity: "transaction",
+		Policy: cmp.Or(cfg.policy.header, cfg.policy.name), Claims: promised, Settle: 2 * resend, System: system{cfg},
 	}, nil
 }
 
-// claims are the rows of PROPERTIES section 4 for this store: what a
-// configuration promises under any partition and any skew.
-func claims(cfg config) []history.Claim {
-	names := []string{"convergence", "durability", "conflict-policy", "no-thin-air", "no-duplicates"}
-	causal := cfg.causal || cfg.topology == "ring"
-	switch {
-	case causal && cfg.policy == "lww-hlc":
-		names = append(names, "no-stale-wins", "deletes-stay-deleted", "cc", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads")
-	case cfg.policy == "lww-hlc":
-		names = append(names, "no-stale-wins", "deletes-stay-deleted", "read-your-writes", "monotonic-reads", "monotonic-writes")
-	case causal:
-		names = append(names, "monotonic-reads", "writes-follow-reads")
+// check says why options do not go together.
+func (c config) check() error {
+	if p := c.policy; p.home || p.certify {
+		switch {
+		case c.topology != "all-to-all":
+			return fmt.Errorf("policy %s asks the leader that decides directly, which needs the topology all-to-all, not %s", p.name, c.topology)
+		case c.delivery != fifo && c.delivery != causal:
+			return fmt.Errorf("policy %s applies changes in the order of the leader that decided, which needs the delivery fifo or causal, not %s", p.name, c.delivery)
+		}
 	}
-	var cs []history.Claim
-	for _, n := range names {
-		cs = append(cs, history.Claim{Property: n, Source: "reference store, " + cfg.policy})
-	}
-	return cs
+	return c.checkDefect()
 }
 
 type system struct{ cfg config }
@@ -102,25 +119,45 @@ func (s system) Connect(ctx context.Context, n targets.Node) (targets.Client, er
 	return &client{conn: conn, node: n.Name()}, nil
 }
 
+// ConnectFinal opens a client that is answered by the node itself, whoever decides.
+func (s system) ConnectFinal(ctx context.Context, n targets.Node) (targets.Client, error) {
+	conn, err := n.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &client{conn: conn, node: n.Name(), local: true}, nil
+}
+
 type client struct {
-	conn net.Conn
-	node string
+	conn  net.Conn
+	node  string
+	local bool
+	had   map[string]had // what it has read, by key, where that matters
 }
 
 // Do performs the steps in one request.
 func (c *client) Do(ctx context.Context, ss []history.Step) (targets.Done, error) {
 	e := enc{}
 	e.byte(askSteps)
-	e.steps(ss)
+	e.order(order{ss, c.had, c.local})
 	d, err := c.ask(ctx, e.b)
 	if err != nil {
 		return targets.Done{}, err
 	}
 	done := targets.Done{Steps: d.steps()}
 	done.Meta.Stamp = d.string()
+	if by := d.string(); by != c.node {
+		done.Meta.By = by
+	}
+	done.Meta.Ctx = d.string()
+	known := d.had()
 	if d.err != nil {
 		return targets.Done{}, fmt.Errorf("%s's answer: %w", c.node, d.err)
 	}
+	if c.had == nil {
+		c.had = map[string]had{}
+	}
+	maps.Copy(c.had, known)
 	return done, nil
 }
 
@@ -167,8 +204,8 @@ func (s system) status(ctx context.Context, n targets.Node) (status, error) {
 	return st, d.err
 }
 
-// Quiet is exact: replication rests when every leader has applied the same
-// updates and holds none back.
+// Quiet is exact: replication rests when nothing is on its way that a leader has
+// sent or holds back; where leaders ask each other, when all have applied the same.
 func (s system) Quiet(ctx context.Context, nodes []targets.Node) (string, string, error) {
 	var first status
 	for i, n := range nodes {
@@ -179,9 +216,11 @@ func (s system) Quiet(ctx context.Context, nodes []targets.Node) (string, string
 		if i == 0 {
 			first = st
 		}
-		if st.held > 0 || !equal(st.applied, first.applied) {
-			return history.QuietMoving, fmt.Sprintf("%s has applied %v, %s %v, and holds %d back",
-				nodes[0].Name(), first.applied, n.Name(), st.applied, st.held), nil
+		switch {
+		case st.held > 0:
+			return history.QuietMoving, fmt.Sprintf("%s has %d updates that are not everywhere yet", n.Name(), st.held), nil
+		case s.cfg.delivery == antiEntropy && !slices.Equal(st.applied, first.applied):
+			return history.QuietMoving, fmt.Sprintf("%s has applied %v, %s %v", nodes[0].Name(), first.applied, n.Name(), st.applied), nil
 		}
 	}
 	return history.QuietYes, "", nil

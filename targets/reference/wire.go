@@ -3,7 +3,10 @@ package reference
 import (
 	"encoding/binary"
 	"errors"
+	"hash/fnv"
+	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -112,40 +115,46 @@ func (s stamp) less(t stamp) bool {
 	return s.seq < t.seq
 }
 
-// cell is one write to one cell of the store: a register, or an element of a
-// set (key, element), present or deleted; or an increment of a counter.
-type cell struct {
-	key     string
-	element int64 // of a set; 0: the register itself
-	value   int64
-	dead    bool // a tombstone
-	inc     bool // value is added to the counter of this key
-}
-
-// What a cell's last byte says.
-const (
-	cellPut = iota
-	cellDead
-	cellInc
-)
-
-func (c cell) kind() byte {
-	switch {
-	case c.dead:
-		return cellDead
-	case c.inc:
-		return cellInc
-	}
-	return cellPut
+// word is how the history has a stamp.
+func (s stamp) word(nodes []string) string {
+	return strconv.FormatInt(s.time, 10) + "." + nodes[s.node] + "." + strconv.FormatUint(s.seq, 10)
 }
 
 // update is what one operation changed, and travels and is stored whole.
 type update struct {
-	origin int
-	seq    uint64 // of the origin, from 1 without gaps
-	stamp  stamp
-	deps   []uint64 // what the origin had applied before: sequence by leader
-	cells  []cell
+	origin  int
+	seq     uint64 // of the origin, from 1 without gaps
+	stamp   stamp
+	deps    []uint64 // what the origin had applied before: sequence by leader
+	changes []change
+	passed  uint64 // the leaders that it came by, a bit for each
+	ticket  ticket // who asked for it, where one leader decides for all
+}
+
+// ticket is an order that waits at a leader; its zero value is none.
+type ticket struct {
+	node   int
+	number uint64
+}
+
+func (e *enc) dots(ds []dot) {
+	e.uint(uint64(len(ds)))
+	for _, d := range ds {
+		e.uint(uint64(d.node))
+		e.uint(d.seq)
+		e.uint(uint64(d.n))
+	}
+}
+
+func (d *dec) dots() []dot {
+	ds := make([]dot, d.count())
+	for i := range ds {
+		ds[i] = dot{int(d.uint()), d.uint(), int(d.uint())}
+	}
+	if len(ds) == 0 {
+		return nil
+	}
+	return ds
 }
 
 func (e *enc) update(u update) {
@@ -153,13 +162,28 @@ func (e *enc) update(u update) {
 	e.uint(u.seq)
 	e.int(u.stamp.time)
 	e.vector(u.deps)
-	e.uint(uint64(len(u.cells)))
-	for _, c := range u.cells {
+	e.uint(u.passed)
+	e.uint(uint64(u.ticket.node))
+	e.uint(u.ticket.number)
+	e.changes(u.changes)
+}
+
+func (e *enc) changes(cs []change) {
+	e.uint(uint64(len(cs)))
+	for _, c := range cs {
 		e.string(c.key)
-		e.int(c.element)
+		e.byte(byte(c.f))
 		e.int(c.value)
-		e.byte(c.kind())
+		e.dots(c.past)
 	}
+}
+
+func (d *dec) changes() []change {
+	cs := make([]change, d.count())
+	for i := range cs {
+		cs[i] = change{key: d.string(), f: history.F(d.byte()), value: d.int(), past: d.dots()}
+	}
+	return cs
 }
 
 func (d *dec) update(nodes int) update {
@@ -174,24 +198,91 @@ func (d *dec) update(nodes int) update {
 		d.fail()
 		return update{}
 	}
-	u.cells = make([]cell, d.count())
-	for i := range u.cells {
-		c := cell{key: d.string(), element: d.int(), value: d.int()}
-		kind := d.byte()
-		c.dead, c.inc = kind == cellDead, kind == cellInc
-		u.cells[i] = c
-	}
+	u.passed = d.uint()
+	u.ticket = ticket{d.node(nodes), d.uint()}
+	u.changes = d.changes()
 	return u
 }
 
+// node is the number of a leader.
+func (d *dec) node(nodes int) int {
+	n := d.uint()
+	if n >= uint64(nodes) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// order is what a client asks for.
+func (e *enc) order(o order) {
+	e.steps(o.steps)
+	e.had(o.had)
+	e.bool(o.local)
+}
+
+func (d *dec) order() order { return order{d.steps(), d.had(), d.bool()} }
+
+func (e *enc) had(known map[string]had) {
+	e.uint(uint64(len(known)))
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		e.string(key)
+		e.string(known[key].names)
+		e.dots(known[key].dots)
+	}
+}
+
+func (d *dec) had() map[string]had {
+	known := map[string]had{}
+	for range d.count() {
+		key := d.string()
+		known[key] = had{d.string(), d.dots()}
+	}
+	return known
+}
+
+func (e *enc) version(v version) {
+	e.dots(append([]dot{v.dot}, v.past...))
+	e.int(v.stamp.time)
+	e.byte(byte(v.f))
+	e.int(v.value)
+}
+
+func (d *dec) version(nodes int) version {
+	ds := d.dots()
+	v := version{stamp: stamp{time: d.int()}, f: history.F(d.byte()), value: d.int()}
+	if len(ds) == 0 || ds[0].node < 0 || ds[0].node >= nodes {
+		d.fail()
+		return version{}
+	}
+	v.dot, v.past = ds[0], ds[1:]
+	v.stamp.node, v.stamp.seq = v.node, v.seq
+	return v
+}
+
+func (e *enc) bool(v bool) {
+	if v {
+		e.byte(1)
+	} else {
+		e.byte(0)
+	}
+}
+
+func (d *dec) bool() bool { return d.byte() == 1 }
+
 // The kinds of messages, of requests, and of replies.
 const (
-	msgUpdates = 'u' // peer: position of the first, updates in the order of the link
-	msgAck     = 'a' // peer: position up to which everything is applied and logged
-	askSteps   = 's' // client: perform steps
-	askStatus  = 'q' // client: what is applied, what is held back, the clock
-	tellOK     = 'o'
-	tellNo     = 'n' // refused, with the reason
+	msgUpdates  = 'u' // peer: position of the first, updates in the order of the link
+	msgAck      = 'a' // peer: position up to which everything is applied and logged
+	msgDigest   = 'd' // peer: what it has applied, to be told what it has not
+	msgMissing  = 'm' // peer: updates that it had not applied, in no order
+	msgAsk      = 'f' // peer: an order that the receiver decides on
+	msgAnswer   = 'r' // peer: what became of such an order
+	msgSnapshot = 'S' // peer: everything that it holds (a defect)
+	askSteps    = 's' // client: perform steps
+	askStatus   = 'q' // client: what is applied, what is held back, the clock
+	tellOK      = 'o'
+	tellNo      = 'n' // refused, with the reason
 )
 
 func (e *enc) steps(ss []history.Step) {
@@ -259,4 +350,9 @@ func covers(applied, deps []uint64) bool {
 	return true
 }
 
-func equal(a, b []uint64) bool { return slices.Equal(a, b) }
+// hash spreads keys over leaders, the same everywhere.
+func hash(key string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key)) // it never fails
+	return h.Sum32()
+}

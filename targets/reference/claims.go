@@ -1,0 +1,87 @@
+package reference
+
+import "github.com/mlcheck/mlcheck/history"
+
+// Which rows of PROPERTIES section 4 a configuration is.
+var (
+	always   = []string{"no-thin-air", "no-duplicates"}
+	kept     = []string{"convergence", "durability"}
+	ordered  = []string{"no-stale-wins", "read-your-writes", "monotonic-reads", "deletes-stay-deleted"}
+	writes   = []string{"monotonic-writes", "writes-follow-reads"}
+	causally = append([]string{"cc"}, writes...)
+)
+
+// claims are what a configuration promises under any partition and any skew.
+func claims(cfg config) []history.Claim {
+	names := append([]string(nil), always...)
+	for _, more := range promises(cfg) {
+		names = append(names, more...)
+	}
+	var cs []history.Claim
+	for _, n := range names {
+		cs = append(cs, history.Claim{Property: n, Source: "reference store, " + cfg.policy.name})
+	}
+	return cs
+}
+
+func promises(cfg config) [][]string {
+	// A leader that forwards in the order in which it applied is causal delivery.
+	causal := cfg.delivery == causal || cfg.delivery == fifo && cfg.topology != "all-to-all"
+	switch cfg.policy.name {
+	case "none":
+		if causal { // every leader is one causal order; leaders differ
+			return [][]string{{"durability"}, ordered, causally, {"cm"}}
+		}
+		return nil
+	case "lww-wall":
+		if causal { // what was shown has beaten its past; an own write may never show
+			return [][]string{kept, {"monotonic-reads", "writes-follow-reads", "conflict-policy"}}
+		}
+		return [][]string{kept, {"conflict-policy"}}
+	case "lww-hlc", "lww-lamport":
+		return append([][]string{kept, ordered, {"conflict-policy"}}, byDelivery(cfg, causal)...)
+	case "replica-priority":
+		// Not ccv: a beats b by priority, c replaces a, and then b beats c. And only
+		// under causal delivery more than convergence: what a writer's session had
+		// seen elsewhere, and its leader had not, is not replaced.
+		if causal {
+			return [][]string{kept, ordered, causally}
+		}
+		return [][]string{{"convergence"}}
+	case "siblings":
+		return [][]string{kept, {"no-lost-updates", "conflict-policy"}}
+	case "first", "max":
+		return [][]string{{"convergence", "conflict-policy"}}
+	case "counter":
+		return [][]string{kept, {"no-lost-updates", "read-your-writes", "monotonic-reads"}}
+	case "add-wins", "remove-wins":
+		more := [][]string{kept, {"read-your-writes", "monotonic-reads", "deletes-stay-deleted"}}
+		if causal {
+			return append(more, causally, []string{"ccv"})
+		}
+		return more
+	case "home":
+		if cfg.reads == readsLocal {
+			return [][]string{kept, {"no-lost-updates", "no-stale-wins", "monotonic-reads", "deletes-stay-deleted"}}
+		}
+		return [][]string{kept, {"no-lost-updates", "linearizable", "cm", "ccv"}, ordered, causally}
+	case "certify":
+		all := [][]string{kept, {"no-lost-updates", "cm", "ccv"}, ordered, causally}
+		if cfg.reads == readsDecided {
+			return append(all, []string{"linearizable"})
+		}
+		return all
+	}
+	return nil
+}
+
+// byDelivery is what stamps that extend causality promise besides.
+func byDelivery(cfg config, causal bool) [][]string {
+	switch {
+	case causal: // arbitration is not arrival, so no cm
+		return [][]string{causally, {"ccv"}}
+	case cfg.delivery == fifo: // in the order of each origin, which is monotonic-writes
+		return [][]string{{"monotonic-writes"}}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package reference
+
+import "slices"
+
+// askAround asks one peer after the other for what this leader has not heard of.
+func (m *machine) askAround() {
+	var from []*peer
+	for _, p := range m.peers {
+		if p.receives {
+			from = append(from, p)
+		}
+	}
+	if len(from) == 0 {
+		return
+	}
+	e := enc{}
+	e.byte(msgDigest)
+	e.vector(m.applied.upTo)
+	for _, ahead := range m.applied.ahead {
+		var seqs []uint64
+		// The order does not show: they are sorted.
+		for seq := range ahead {
+			seqs = append(seqs, seq)
+		}
+		slices.Sort(seqs)
+		e.vector(seqs)
+	}
+	m.tell(from[m.ticks%len(from)], e.b)
+}
+
+// handOut sends a peer updates that it has not heard of, key by key: anti-entropy
+// compares keys, and knows no other order.
+func (m *machine) handOut(p *peer, d *dec) {
+	theirs := newProgress(len(m.cfg.nodes))
+	upTo := d.vector()
+	if len(upTo) != len(m.cfg.nodes) {
+		return
+	}
+	theirs.upTo = upTo
+	for i := range theirs.ahead {
+		for _, seq := range d.vector() {
+			theirs.ahead[i][seq] = true
+		}
+	}
+	if d.err != nil {
+		return
+	}
+	var missing []update
+	for _, u := range m.updates {
+		if !theirs.has(u.origin, u.seq) {
+			missing = append(missing, u)
+		}
+	}
+	slices.SortStableFunc(missing, func(a, b update) int {
+		return int(hash(a.firstKey())%1024) - int(hash(b.firstKey())%1024)
+	})
+	for len(missing) > 0 {
+		n := min(len(missing), batch)
+		e := enc{}
+		e.byte(msgMissing)
+		for _, u := range missing[:n] {
+			e.update(u)
+		}
+		missing = missing[n:]
+		m.tell(p, e.b)
+	}
+}
+
+func (u update) firstKey() string {
+	if len(u.changes) == 0 {
+		return ""
+	}
+	return u.changes[0].key
+}

@@ -1,0 +1,198 @@
+package reference
+
+// batch is how many updates travel in one message at most.
+const batch = 64
+
+// peer is a leader that this one sends to, receives from, or both: one ordered
+// stream of updates each way, confirmed by position and sent again from there.
+type peer struct {
+	name            string
+	id              int
+	sends, receives bool
+	queue           []update // everything that ever went to this peer, in the order of the link
+	acked           uint64   // positions up to here are confirmed by the peer
+	sent            uint64   // positions up to here went out since the last timer
+	// received says up to which position everything that came from this peer was
+	// taken; early is what came later, or was taken out of turn.
+	received uint64
+	early    map[uint64]update
+	taken    map[uint64]bool
+}
+
+// took notes that the update at a position of the link was taken.
+func (p *peer) took(at uint64) {
+	if p.taken == nil {
+		p.taken = map[uint64]bool{}
+	}
+	p.taken[at] = true
+	delete(p.early, at)
+	for p.taken[p.received+1] {
+		p.received++
+		delete(p.taken, p.received)
+	}
+}
+
+// progress says which updates were applied: of each origin all up to a sequence,
+// and some after it where delivery keeps no order.
+type progress struct {
+	upTo  []uint64
+	ahead []map[uint64]bool
+}
+
+func newProgress(nodes int) progress {
+	p := progress{upTo: make([]uint64, nodes), ahead: make([]map[uint64]bool, nodes)}
+	for i := range p.ahead {
+		p.ahead[i] = map[uint64]bool{}
+	}
+	return p
+}
+
+func (p *progress) has(origin int, seq uint64) bool {
+	return seq <= p.upTo[origin] || p.ahead[origin][seq]
+}
+
+func (p *progress) add(origin int, seq uint64) {
+	if seq <= p.upTo[origin] {
+		return
+	}
+	p.ahead[origin][seq] = true
+	for p.ahead[origin][p.upTo[origin]+1] {
+		p.upTo[origin]++
+		delete(p.ahead[origin], p.upTo[origin])
+	}
+}
+
+// gaps is how many updates were applied though an earlier one is missing.
+func (p *progress) gaps() int {
+	n := 0
+	for _, a := range p.ahead {
+		n += len(a)
+	}
+	return n
+}
+
+func (m *machine) tick() {
+	m.ticks++
+	m.flush()
+	if m.cfg.delivery == antiEntropy {
+		m.askAround()
+		return
+	}
+	for _, p := range m.peers {
+		p.sent = p.acked
+		m.push(p)
+	}
+}
+
+func (m *machine) pushAll() {
+	for _, p := range m.peers {
+		m.push(p)
+	}
+}
+
+// push sends a peer what it has not been sent since the last timer.
+func (m *machine) push(p *peer) {
+	for p.sends && p.sent < uint64(len(p.queue)) {
+		n := min(uint64(len(p.queue)), p.sent+batch)
+		e := enc{}
+		e.byte(msgUpdates)
+		e.uint(p.sent + 1)
+		for _, u := range p.queue[p.sent:n] {
+			e.update(u)
+		}
+		p.sent = n
+		m.tell(p, e.b)
+		if m.cfg.has(fireAndForget) {
+			p.acked = n
+		}
+		if p.sent-p.acked >= 16*batch {
+			return // the rest goes when the peer confirms
+		}
+	}
+}
+
+func (m *machine) confirmed(p *peer, n uint64, d *dec) {
+	if d.err == nil && n > p.acked && n <= uint64(len(p.queue)) {
+		p.acked, p.sent = n, max(p.sent, n)
+		m.push(p)
+		m.cameBack(p)
+	}
+}
+
+// updatesFrom takes a message of updates: their first position, and they.
+func (m *machine) updatesFrom(p *peer, d *dec) {
+	at := d.uint()
+	if m.cfg.has(fireAndForget) && at > 0 {
+		p.received = max(p.received, at-1) // what was lost is not missed
+	}
+	for ; len(d.b) > 0 && d.err == nil; at++ {
+		switch u := d.update(len(m.cfg.nodes)); {
+		case d.err != nil:
+		case at > p.received && !p.taken[at]:
+			p.early[at] = u
+		default:
+			m.again(u)
+		}
+	}
+	m.receive(p)
+}
+
+// receive takes what may be taken of what a peer has sent, and confirms it once
+// it is applied and logged, not before, so that what is held back survives a crash
+// at its sender.
+func (m *machine) receive(p *peer) {
+	for at, ok := m.next(p); ok; at, ok = m.next(p) {
+		u := p.early[at]
+		p.took(at)
+		m.accept(u, p, at)
+	}
+	e := enc{}
+	e.byte(msgAck)
+	e.uint(p.received)
+	m.tell(p, e.b)
+	m.receiveWaiting(p)
+}
+
+// receiveWaiting looks whether what another peer sent has waited for what has just
+// been applied.
+func (m *machine) receiveWaiting(than *peer) {
+	for _, p := range m.peers {
+		if p == than {
+			continue
+		}
+		if _, ok := m.next(p); ok {
+			m.receive(p)
+		}
+	}
+}
+
+// next is the position of the next update of a peer that may be taken: under
+// unordered delivery any, else the next in the order of the link, and under causal
+// delivery only when everything that its writer had seen is here.
+func (m *machine) next(p *peer) (uint64, bool) {
+	if m.cfg.delivery == unordered {
+		least, found := uint64(0), false
+		// The order does not show: the least is taken.
+		for at := range p.early {
+			if !found || at < least {
+				least, found = at, true
+			}
+		}
+		return least, found
+	}
+	u, here := p.early[p.received+1]
+	return p.received + 1, here && (m.cfg.delivery != causal || m.cfg.has(causalPerLink) || covers(m.applied.upTo, u.deps))
+}
+
+// unconfirmed is how many updates have not been confirmed by the peers that they
+// are for, or wait here.
+func (m *machine) unconfirmed() int {
+	n := len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
+	for _, p := range m.peers {
+		n += len(p.early)
+		if p.sends {
+			n += len(p.queue) - int(p.acked)
+		}
+	}
+	return n
+}
