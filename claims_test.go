@@ -57,12 +57,14 @@ func moving(workload string) *float64 {
 // they can execute.
 func rows() []Test {
 	var all []Test
-	for _, policy := range []string{"none", "lww-wall", "lww-hlc", "lww-lamport", "first", "max", "replica-priority", "siblings", "add-wins", "remove-wins", "home", "certify"} {
+	for _, policy := range []string{"none", "lww-wall", "lww-hlc", "lww-lamport", "first", "max", "replica-priority", "siblings", "add-wins", "remove-wins", "counter", "home", "certify"} {
 		workloads := []string{"register", "rmw", "causal"}
 		if strings.HasSuffix(policy, "-wins") {
 			workloads = []string{"set"}
 		} else if strings.HasPrefix(policy, "lww") {
-			workloads = append(workloads, "set")
+			workloads = append(workloads, "set", "removals")
+		} else if policy == "counter" {
+			workloads = []string{"counter-exact"}
 		}
 		for _, topology := range []string{"all-to-all", "ring", "star"} {
 			for _, delivery := range []string{"fifo", "causal", "unordered", "anti-entropy"} {

@@ -37,7 +37,7 @@ func lines(t *testing.T, o *Outcome) string {
 
 func TestTheSameSeedGivesTheSameHistoryLines(t *testing.T) {
 	for _, topology := range []string{"all-to-all", "ring"} {
-		for _, workload := range []string{"register", "rmw", "set", "causal"} {
+		for _, workload := range []string{"register", "rmw", "set", "causal", "removals"} {
 			test := Test{
 				Target: "reference", Topology: topology, Workload: workload, Leaders: 4, Time: 5 * time.Second,
 				Nemesis: []string{"partition", "clock"}, Seed: 11, Options: map[string]string{"delivery": "causal"},

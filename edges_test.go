@@ -33,7 +33,7 @@ func onlyRecorded(t *testing.T, test Test) string {
 func TestEveryConfigurationRepeatsItself(t *testing.T) {
 	seen := map[string]string{}
 	for leaders := 2; leaders <= 9; leaders++ {
-		for i, workload := range []string{"register", "rmw", "set", "causal"} {
+		for i, workload := range []string{"register", "rmw", "set", "causal", "removals"} {
 			for j, topology := range []string{"all-to-all", "ring"} {
 				policy, delivery := []string{"lww-wall", "lww-hlc"}[(i+j+leaders)%2], []string{"fifo", "causal"}[(i+j+leaders/2)%2]
 				test := Test{

@@ -17,10 +17,11 @@ import (
 func TestAnyHistoryGetsResults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hd := history.Header{
-			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings", "max", "none"}).Draw(t, "policy"),
+			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings", "max", "none", "first", "min", "crdt", "merge-max", "merge", "home", "home-majority"}).Draw(t, "policy"),
 			SessionScope: rapid.SampledFrom([]string{"", "client"}).Draw(t, "scope"),
 			Granularity:  rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity"),
 			Workload:     rapid.SampledFrom([]string{"", "rmw-blind"}).Draw(t, "workload"),
+			Rules:        rapid.SampledFrom([][]string{nil, {history.RuleUnique, history.RuleNonNegative}}).Draw(t, "rules"),
 			NodeOrder:    rapid.Bool().Draw(t, "node order"),
 		}
 		if rapid.Bool().Draw(t, "names its nodes") {
@@ -77,6 +78,7 @@ func anything(t *rapid.T, hd history.Header) *history.History {
 			m := history.Meta{
 				By:    rapid.SampledFrom([]string{"", "", "n2"}).Draw(t, "by"),
 				Stamp: rapid.SampledFrom([]string{"", "5.n1.0", "7.n2.1", "nonsense", "."}).Draw(t, "stamp"),
+				Ctx:   rapid.SampledFrom([]string{"", "", "n1:1", "5.n1.0", "3,4", "n2:x ;,", "nonsense"}).Draw(t, "ctx"),
 				Token: rapid.SampledFrom([]string{"", "", "t"}).Draw(t, "token"),
 			}
 			if b.Complete(i, at, s, o, done, m) == nil {

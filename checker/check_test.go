@@ -199,6 +199,7 @@ func TestAStaleWinIsToldSoThatAPersonCanFollow(t *testing.T) {
 			{2, 4, "wr", "session 2 at n2 read x=1 (#4), which session 1 had written at n1 (#2)"},
 			{4, 6, "so", "session 2 did both at n2, #4 before #6"},
 			{2, 12, "wr", "the final read at n1 returned x=1"},
+			{6, 2, "stamp", "it has the stamp 2000000000.n1.0 and the newer write 7000000.n2.0; by these stamps n1's clock was 1.997 s ahead of n2's"},
 		},
 	}}
 	for i := range r.Findings {

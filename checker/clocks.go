@@ -94,9 +94,18 @@ var restartKinds = map[string]bool{"kill": true, "crash": true, "restart": true,
 
 // restartIndexes are, by node, the indexes of the events at which it restarted.
 func restartIndexes(h *history.History) map[string][]int {
+	return faultIndexes(h, restartKinds)
+}
+
+// wipeIndexes are, by node, the indexes of the events at which its disk was wiped.
+func wipeIndexes(h *history.History) map[string][]int {
+	return faultIndexes(h, map[string]bool{"wipe": true})
+}
+
+func faultIndexes(h *history.History, kinds map[string]bool) map[string][]int {
 	m := map[string][]int{}
 	for _, ev := range h.Events {
-		if ev.Type == history.FaultEvent && restartKinds[ev.Kind] && ev.Phase != history.Absent {
+		if ev.Type == history.FaultEvent && kinds[ev.Kind] && ev.Phase != history.Absent {
 			for _, n := range ev.Nodes {
 				m[n] = append(m[n], ev.Index)
 			}

@@ -17,7 +17,7 @@ import (
 //	s1@n1 r x 1              … read x=1; "r x -" read nothing; "r s [1 2]" read a set
 //	s1@n1 w x 2 info         … may have happened; "fail": did not
 //	s1@n1 r x 1, w x 2       two steps of one operation
-//	s1@n1 w x 3 stamp=9.n1.0 by=n2 token=t
+//	s1@n1 w x 3 stamp=9.n1.0 by=n2 token=t ctx=1,2
 //	( s1@n1 w x 1            only starts; ") s1" ends it, to let operations overlap
 //	final n2 r x 1           a final read, in a session of its own
 //	end quiet                healed, closed, and the state of replication; "end stopped why…"
@@ -172,6 +172,8 @@ func (p *parser) do(session int, node, what string, final, complete bool) error 
 			op.meta.Stamp = v
 		case has && k == "by":
 			op.meta.By = v
+		case has && k == "ctx":
+			op.meta.Ctx = v
 		case has && k == "token":
 			op.meta.Token = v
 		default:
@@ -203,7 +205,7 @@ func (p *parser) do(session int, node, what string, final, complete bool) error 
 
 var functions = map[string]history.F{
 	"r": history.Read, "w": history.Write, "d": history.Delete, "add": history.Add, "rem": history.Remove,
-	"app": history.Append, "inc": history.Inc,
+	"app": history.Append, "ins": history.Insert, "inc": history.Inc,
 }
 
 func step(f []string) (history.Step, error) {

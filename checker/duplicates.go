@@ -3,7 +3,6 @@ package checker
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -28,27 +27,16 @@ func noDuplicates() Property {
 }
 
 func checkDuplicates(ix *index) Result {
-	h := ix.h
 	var r Result
-	for k := range h.Len() {
-		if h.Outcome(k) != history.OK {
-			continue
-		}
-		from, to := h.Steps(k)
-		for s := from; s < to; s++ {
-			if l := h.StepList(s); h.StepF(s) == history.Read && ix.kind[h.StepKey(s)]&(set|list) != 0 && len(l) > 0 {
-				ix.judgeRepeats(&r, k, int32(s), l)
-			}
-		}
-	}
-	ix.aboveInterval(&r)
+	ix.eachRead(func(k int, s int32) { ix.judgeRepeats(&r, k, s) })
+	ix.countedTwice(&r)
 	r.Findings = smallest(r.Findings)
 	switch {
 	case r.Violations > 0:
 		r.Verdict = Violated
-		r.Reason = fmt.Sprintf("%s an effect twice", plural(r.Violations, "read shows", "reads show"))
+		r.Reason = fmt.Sprintf("effects were seen twice, in %s", plural(r.Violations, "place", "places"))
 	case r.Chances == 0:
-		r.Verdict, r.Reason = Unknown, "0 chances: no read returned an element, and no counter was finally read"
+		r.Verdict, r.Reason = Unknown, "0 chances: no read returned an element, and no counter was read after an increment"
 	default:
 		r.Verdict = Holds
 		r.Reason = fmt.Sprintf("no effect was seen twice (%s)", plural(r.Chances, "chance", "chances"))
@@ -57,60 +45,29 @@ func checkDuplicates(ix *index) Result {
 }
 
 // judgeRepeats looks for elements that one read shows more often than they were added.
-func (ix *index) judgeRepeats(r *Result, k int, s int32, l []int64) {
+func (ix *index) judgeRepeats(r *Result, k int, s int32) {
+	read := ix.reads[s]
+	if read == nil || read.size == 0 {
+		return
+	}
 	r.Chances++
-	seen := make(map[int64]int, len(l))
-	for _, v := range l {
-		seen[v]++
-	}
-	key := int32(ix.h.StepKey(int(s)))
-	for _, v := range l {
-		if seen[v] < 2 || ix.values.twice(key, v) {
-			continue
-		}
-		r.count("repeated element", 1)
-		r.add(func() Finding {
-			story := fmt.Sprintf("%s read %s at %s at %s (#%d) and found element %d %d times. It was added once.",
-				upper(ix.who(k)), ix.h.Keys()[key], ix.nodeName(k), seconds(ix.when(k)), ix.h.Index(k), v, seen[v])
-			ops := []int{k}
-			if w, ok := ix.values.get(key, v); ok {
-				ops = []int{ix.opOfStep(w), k}
-			}
-			return ix.finding("no-duplicates", "repeated element", story, ops, nil)
-		})
+	if read.repeats == 0 {
 		return
 	}
-}
-
-// aboveInterval counts counters that some leader finally shows above what all
-// increments that may have happened add up to.
-func (ix *index) aboveInterval(r *Result) {
-	if ix.end.cannot() != "" {
-		return
-	}
-	ivs := ix.intervals()
-	for _, key := range ix.writtenKeys() {
-		iv, ok := ivs[key]
-		if !ok {
-			continue
-		}
-		reads := slices.DeleteFunc(slices.Clone(ix.end.read[key]), func(s int32) bool { return s < 0 })
-		if len(reads) > 0 {
-			r.Chances++
-		}
-		for _, s := range reads {
-			v := ix.h.StepValue(int(s)).N // of a list: none
-			if v <= iv.high {
-				continue
+	r.count("repeated element", 1)
+	r.add(func() Finding {
+		key, v, n := int32(ix.h.StepKey(int(s))), read.repeated, 0
+		for _, u := range ix.h.StepList(int(s)) {
+			if u == v {
+				n++
 			}
-			r.count("counters above their interval", 1)
-			r.add(func() Finding {
-				k := ix.opOfStep(s)
-				story := fmt.Sprintf("Counter %s must end between %d and %d, by the increments that were acknowledged and those that may have happened; the final read at %s returned %d. Increments took effect twice, or decrements were lost.",
-					ix.h.Keys()[key], iv.low, iv.high, ix.nodeName(k), v)
-				return ix.finding("no-duplicates", "above its interval", story, []int{k}, nil)
-			})
-			break
 		}
-	}
+		story := fmt.Sprintf("%s read %s at %s at %s (#%d) and found element %d %d times. It was added once.",
+			upper(ix.who(k)), ix.h.Keys()[key], ix.nodeName(k), seconds(ix.when(k)), ix.h.Index(k), v, n)
+		ops := []int{k}
+		if w, ok := ix.values.get(key, v); ok {
+			ops = []int{ix.opOfStep(w), k}
+		}
+		return ix.finding("no-duplicates", "repeated element", story, ops, nil)
+	})
 }

@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -98,13 +99,74 @@ func (ix *index) lostFinding(l loss) Finding {
 		hops = o.path(l.beaten, l.w)
 		end = fmt.Sprintf("what is there is %s, which was %s. %s", winner, ix.acked(l.beaten), upper(o.older(winner, loser, hops)))
 	}
-	seen := fmt.Sprintf("No other leader ever showed it to a client before %s lost it", ix.nodeName(ix.op(l.w)))
-	if l.seenAt >= 0 {
-		seen = fmt.Sprintf("%s had shown it", ix.h.Nodes()[l.seenAt])
-	}
-	story := fmt.Sprintf("%s was %s, but at the end it is gone at every leader: %s. %s.", upper(loser), ix.acked(l.w), trimDot(end), seen)
+	story := fmt.Sprintf("%s was %s, but at the end it is gone at every leader: %s. %s", upper(loser), ix.acked(l.w), trimDot(end), ix.seenWords(ix.op(l.w), l.seenAt))
 	ops := append(ix.opsOf(hops), ix.op(l.w), ix.opOfStep(l.final))
 	return ix.finding("durability", "lost", story, ops, o.edges(hops))
+}
+
+// lostLabel says how a write was lost: seen at another leader and then gone
+// everywhere, or, for all that anybody saw, gone with the leader that took it.
+func lostLabel(seenAt int) string {
+	if seenAt >= 0 {
+		return "rolled back"
+	}
+	return "never left its origin"
+}
+
+// seenWords says who else had shown a write that is lost; where nobody had, it
+// names the links that it should have taken.
+func (ix *index) seenWords(k, seenAt int) string {
+	if seenAt >= 0 {
+		return fmt.Sprintf("%s had shown it.", ix.h.Nodes()[seenAt])
+	}
+	words := fmt.Sprintf("No other leader ever showed it before %s lost it", ix.nodeName(k))
+	var links, cut []string
+	for _, l := range ix.h.Header.Links {
+		if l[0] != ix.nodeName(k) {
+			continue
+		}
+		links = append(links, l[0]+" → "+l[1])
+		if ix.cutAt(history.Link{From: l[0], To: l[1]}, ix.h.Return(k)) {
+			cut = append(cut, l[0]+" → "+l[1])
+		}
+	}
+	if len(links) > 0 {
+		words += fmt.Sprintf(": it did not get over %s", joined(links))
+	}
+	if len(cut) > 0 {
+		words += fmt.Sprintf(" (cut when it was acknowledged: %s)", joined(cut))
+	}
+	return words + "."
+}
+
+// cutAt says whether a link was measured to be cut at event i.
+func (ix *index) cutAt(l history.Link, i int) bool {
+	faults := map[int]bool{}
+	for _, ev := range ix.h.Events {
+		switch {
+		case ev.Index > i || ev.Type != history.FaultEvent || ev.Kind != "partition":
+		case ev.Phase == history.Effective:
+			faults[ev.Fault] = slices.Contains(ix.cutLinks(ev.Fault), l)
+		case ev.Phase == history.Healed:
+			delete(faults, ev.Fault)
+		}
+	}
+	for _, cut := range faults {
+		if cut {
+			return true
+		}
+	}
+	return false
+}
+
+// cutLinks are the links that a fault cuts, as far as any of its events says so.
+func (ix *index) cutLinks(fault int) []history.Link {
+	for _, ev := range ix.h.Events {
+		if ev.Type == history.FaultEvent && ev.Fault == fault && len(ev.Links) > 0 {
+			return ev.Links
+		}
+	}
+	return nil
 }
 
 func (ix *index) droppedFinding(l loss) Finding {

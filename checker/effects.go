@@ -14,10 +14,15 @@ func (ix *index) ends(key int32) (reads []int32, ok bool) {
 	return reads, reads != nil && !slices.Contains(reads, -1)
 }
 
-// lostElements counts acknowledged adds and appends of which every leader has
-// lost the element, though no remove explains it, and acknowledged removes that
-// no leader knows of.
-func (ix *index) lostElements(r *Result) {
+// elementFates is what became of the acknowledged effects on elements.
+type elementFates struct {
+	counts map[string]int
+	lost   []int32 // adds and appends of which no leader has the element, though no remove explains that
+	undone []int32 // removes that no leader knows of, though every add was made before
+}
+
+func (ix *index) elementFates() elementFates {
+	fs := elementFates{counts: map[string]int{}}
 	effects := ix.effects()
 	for _, key := range ix.writtenKeys() {
 		if ix.kind[key]&(set|list) == 0 {
@@ -35,9 +40,131 @@ func (ix *index) lostElements(r *Result) {
 			}
 		}
 		for _, s := range effects[key] {
-			ix.judgeEffect(r, s, at, reads[0])
+			ix.judgeEffect(&fs, s, at)
 		}
 	}
+	return fs
+}
+
+// staleEffect is the older effect on the same element that has the greater stamp
+// and so won over step s; ok is false if the stamps do not say so.
+func (ix *index) staleEffect(s int32) (winner int32, ok bool) {
+	mine, stamped := stampOf(ix.h, ix.opOfStep(s))
+	if !stamped || choosesOtherwise(ix.h.Header.Policy) {
+		return -1, false
+	}
+	v, _ := ix.elementOf(s)
+	el := ix.sets[int32(ix.h.StepKey(int(s)))].element(v)
+	against := el.removes
+	if ix.h.StepF(int(s)) == history.Remove {
+		against = el.adds
+	}
+	for _, w := range ix.mayHaveHappened(against) {
+		if theirs, ok := stampOf(ix.h, ix.opOfStep(w)); ok && mine.compare(theirs) < 0 && ix.co().before(ix.eventOf(w), ix.eventOf(s)) {
+			return w, true
+		}
+	}
+	return -1, false
+}
+
+// lostElements counts effects on elements that are missing at the end; one that an
+// older effect won over by its stamp is a stale win.
+func (ix *index) lostElements(r *Result) {
+	fs := ix.elementFates()
+	for name, n := range fs.counts {
+		r.count(name, n)
+	}
+	for _, s := range fs.undone {
+		if _, stale := ix.staleEffect(s); !stale {
+			r.count("remove undone", 1)
+			r.add(func() Finding { return ix.undoneFinding(s, ix.firstEnd(s)) })
+		}
+	}
+	if len(fs.lost) == 0 {
+		return
+	}
+	seenAt := ix.shownElsewhereFirst(fs.lost)
+	for _, s := range fs.lost {
+		at := seenAt[s]
+		if _, stale := ix.staleEffect(s); stale {
+			continue
+		}
+		if at < 0 && ix.wiped(ix.opOfStep(s)) {
+			r.count("lost with its disk", 1)
+			continue
+		}
+		r.count("lost", 1)
+		r.count(lostLabel(at), 1)
+		r.add(func() Finding { return ix.elementFinding(s, ix.firstEnd(s), at) })
+	}
+}
+
+// staleElements counts effects on elements that an older one won over.
+func (ix *index) staleElements(r *Result) {
+	fs := ix.elementFates()
+	for _, s := range append(fs.undone, fs.lost...) {
+		if w, stale := ix.staleEffect(s); stale {
+			r.count("stale win", 1)
+			r.add(func() Finding { return ix.staleElementFinding(s, w) })
+		}
+	}
+}
+
+// firstEnd is the first leader's final read of the key of step s.
+func (ix *index) firstEnd(s int32) int32 { return ix.end.read[int32(ix.h.StepKey(int(s)))][0] }
+
+func (ix *index) staleElementFinding(s, winner int32) Finding {
+	o, e, w := ix.co(), ix.eventOf(s), ix.eventOf(winner)
+	hops := o.path(w, e)
+	v, _ := ix.elementOf(s)
+	did, end := "removed from", "has it"
+	if ix.h.StepF(int(s)) != history.Remove {
+		did, end = "added to", "is without it"
+	}
+	story := fmt.Sprintf("Element %d was %s %s, %s. Every leader ends as if that had not been, and %s, because what had been done before (#%d) has the greater stamp%s. %s",
+		v, did, ix.h.Keys()[ix.h.StepKey(int(s))], ix.acked(e), end, ix.h.Index(ix.op(w)), ix.knewOf(hops, e), ix.clockWords(w, e))
+	edges := o.edges(hops)
+	if edge, ok := ix.stampEdge(loss{w: e, beaten: w}); ok {
+		edges = append(edges, edge)
+	}
+	return ix.finding("no-stale-wins", "stale win of an element", story, append(ix.opsOf(hops), ix.op(w), ix.op(e), ix.opOfStep(ix.firstEnd(s))), edges)
+}
+
+// shownElsewhereFirst is, for each add, a leader other than its own that showed the
+// element, or -1.
+func (ix *index) shownElsewhereFirst(adds []int32) map[int32]int {
+	seenAt, of := map[int32]int{}, map[keyed][]int32{}
+	for _, s := range adds {
+		seenAt[s] = -1
+		v, _ := ix.elementOf(s)
+		place := keyed{int32(ix.h.StepKey(int(s))), v}
+		of[place] = append(of[place], s)
+	}
+	ix.eachRead(func(k int, s int32) {
+		read := ix.reads[s]
+		if read == nil {
+			return
+		}
+		for _, v := range read.came {
+			for _, a := range of[keyed{int32(ix.h.StepKey(int(s))), v}] {
+				if ix.node(k) != ix.node(ix.opOfStep(a)) {
+					seenAt[a] = ix.node(k)
+				}
+			}
+		}
+	})
+	return seenAt
+}
+
+// elementOf is the element that a step adds, inserts or removes.
+func (ix *index) elementOf(s int32) (v int64, ok bool) {
+	if v, ok = ix.h.StepInt(int(s)); ok {
+		return v, true
+	}
+	if l := ix.h.StepList(int(s)); len(l) > 0 {
+		return l[0], true
+	}
+	return 0, false
 }
 
 // effects are, by key, the acknowledged steps that put elements into sets and
@@ -53,102 +180,50 @@ func (ix *index) effects() map[int32][]int32 {
 	return steps
 }
 
-func (ix *index) judgeEffect(r *Result, s int32, at []map[int64]bool, final int32) {
+// judgeEffect notes what became of one acknowledged effect, by what each leader
+// finally shows.
+func (ix *index) judgeEffect(fs *elementFates, s int32, at []map[int64]bool) {
 	h := ix.h
-	key := int32(h.StepKey(int(s)))
-	v, ok := h.StepInt(int(s))
-	if l := h.StepList(int(s)); len(l) > 0 {
-		v, ok = l[0], true
-	}
+	v, ok := ix.elementOf(s)
 	if !ok {
 		return
 	}
-	present := 0
-	for _, m := range at {
-		if m[v] {
+	here, present := make([]fate, len(at)), 0
+	for i, m := range at {
+		if here[i] = superseded; m[v] {
+			here[i] = survived
 			present++
 		}
 	}
-	e, o := ix.eventOf(s), ix.co()
-	if h.StepF(int(s)) == history.Remove {
-		if sk := ix.sets[key]; present == len(at) && !o.excusesPresence(sk.elems[sk.at[v]].adds, e) {
-			r.Counts["remove undone"]++
-			r.add(func() Finding { return ix.elementFinding(s, v, final, true) })
+	e, o, el := ix.eventOf(s), ix.co(), ix.sets[int32(h.StepKey(int(s)))].element(v)
+	switch {
+	case h.StepF(int(s)) == history.Remove:
+		if present == len(at) && !o.excusesPresence(el.adds, e) {
+			fs.undone = append(fs.undone, s)
 		}
-		return
+	case present == len(at):
+		fs.counts["survived"]++
+	case o.excusesAbsence(el.removes, e, -1):
+		fs.counts["removed"]++
+	case present > 0:
+		fs.counts["partial"]++
+		fs.counts[ix.partialWord(here)]++
+	default:
+		fs.lost = append(fs.lost, s)
 	}
-	if present == len(at) {
-		r.Counts["survived"]++
-		return
-	}
-	if sk := ix.sets[key]; sk != nil && o.excusesAbsence(sk.elems[sk.at[v]].removes, e, -1) {
-		r.Counts["removed"]++
-		return
-	}
-	if present > 0 {
-		r.Counts["partial"]++
-		return
-	}
-	r.Counts["lost"]++
-	r.add(func() Finding { return ix.elementFinding(s, v, final, false) })
 }
 
-func (ix *index) elementFinding(s int32, v int64, final int32, undone bool) Finding {
-	h := ix.h
+func (ix *index) elementFinding(s, final int32, seenAt int) Finding {
 	k := ix.opOfStep(s)
-	key := h.Keys()[h.StepKey(int(s))]
-	label := "lost"
-	story := fmt.Sprintf("Element %d of %s was %s, and nothing ever removed it. At the end no leader has it.", v, key, ix.acked(ix.eventOf(s)))
-	if undone {
-		label = "remove undone"
-		story = fmt.Sprintf("The removal of element %d from %s was %s, and every add of it was made before that. At the end every leader has it all the same.", v, key, ix.acked(ix.eventOf(s)))
-	}
-	return ix.finding("durability", label, story, []int{k, ix.opOfStep(final)}, nil)
+	v, _ := ix.elementOf(s)
+	story := fmt.Sprintf("Element %d of %s was %s, and nothing ever removed it. At the end no leader has it. %s",
+		v, ix.h.Keys()[ix.h.StepKey(int(s))], ix.acked(ix.eventOf(s)), ix.seenWords(k, seenAt))
+	return ix.finding("durability", "lost", story, []int{k, ix.opOfStep(final)}, nil)
 }
 
-// interval is what a counter may show when everything that happened has arrived.
-type interval struct{ low, high int64 }
-
-// intervals are those of all counters: acknowledged increments count in full,
-// those that may have happened widen the interval.
-func (ix *index) intervals() map[int32]interval {
-	m := map[int32]interval{}
-	for s := range stepCount(ix.h) {
-		key := int32(ix.h.StepKey(s))
-		n, _ := ix.h.StepInt(s)
-		if ix.h.StepF(s) != history.Inc || ix.kind[key] != counter {
-			continue
-		}
-		iv := m[key]
-		switch ix.h.Outcome(ix.opOfStep(int32(s))) {
-		case history.OK:
-			iv.low, iv.high = iv.low+n, iv.high+n
-		case history.Info:
-			iv.low, iv.high = iv.low+min(0, n), iv.high+max(0, n)
-		}
-		m[key] = iv
-	}
-	return m
-}
-
-// lostIncrements counts counters that every leader shows below their interval.
-func (ix *index) lostIncrements(r *Result) {
-	ivs := ix.intervals()
-	for _, key := range ix.writtenKeys() {
-		iv, ok := ivs[key]
-		reads, all := ix.ends(key)
-		if !ok || !all {
-			continue
-		}
-		below := func(s int32) bool { return ix.h.StepValue(int(s)).N < iv.low }
-		if slices.ContainsFunc(reads, func(s int32) bool { return !below(s) }) {
-			continue
-		}
-		r.Counts["counters below their interval"]++
-		r.add(func() Finding {
-			story := fmt.Sprintf("Counter %s must end between %d and %d, by the increments that were acknowledged and those that may have happened; the final read at %s returned %s. Increments were lost, or decrements took effect twice.",
-				ix.h.Keys()[key], iv.low, iv.high, ix.nodeName(ix.opOfStep(reads[0])), valueWord(ix.h.StepValue(int(reads[0]))))
-			return ix.finding("durability", "below its interval", story, []int{ix.opOfStep(reads[0])}, nil)
-		})
-	}
+func (ix *index) undoneFinding(s, final int32) Finding {
+	v, _ := ix.elementOf(s)
+	story := fmt.Sprintf("The removal of element %d from %s was %s, and every add of it was made before that. At the end every leader has it all the same.",
+		v, ix.h.Keys()[ix.h.StepKey(int(s))], ix.acked(ix.eventOf(s)))
+	return ix.finding("durability", "remove undone", story, []int{ix.opOfStep(s), ix.opOfStep(final)}, nil)
 }

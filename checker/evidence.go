@@ -96,7 +96,7 @@ func (pr *prover) witness(f *Finding) (*witness, error) {
 	excuses := pr.excuses(f)
 	base := pr.closed(slices.Concat(pr.positions(f.Ops), excuses))
 	w := pr.newWitness(f, base, excuses)
-	if !pr.known {
+	if !pr.known || !naive.Knows(pr.property.Name, f.Label) {
 		f.Unconfirmed = noConfirmer
 		return w, nil
 	}

@@ -34,6 +34,7 @@ const (
 // fates are the fates of all acknowledged writes of registers.
 type fates struct {
 	counts  map[fate]int
+	partial map[string]int // what is partial, by which leaders have it
 	lost    []loss
 	dropped []loss
 }
@@ -51,7 +52,7 @@ type loss struct {
 // fates works them out once for all properties that count them: O(k) a write.
 func (ix *index) fates() *fates {
 	ix.fatesOnce.Do(func() {
-		ix.fateList = &fates{counts: map[fate]int{}}
+		ix.fateList = &fates{counts: map[fate]int{}, partial: map[string]int{}}
 		o := ix.co()
 		if o.flaw != "" {
 			return
@@ -153,12 +154,10 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 	}
 	for _, f := range here[1:] {
 		if f != here[0] {
-			if slices.Contains(here, survived) {
-				return partial, loss{}
-			}
-			if slices.Contains(here, unread) {
+			if !slices.Contains(here, survived) && slices.Contains(here, unread) {
 				return undecided, loss{} // it may have survived where nobody could look
 			}
+			j.partial[j.ix.partialWord(here)]++
 			return partial, loss{}
 		}
 	}
@@ -207,6 +206,24 @@ func (j *judge) endsWith(key, w, s int32) bool {
 	return false
 }
 
+// partialWord says which leaders have a write.
+func (ix *index) partialWord(here []fate) string {
+	var have, not []string
+	for i, f := range here {
+		switch name := ix.h.Nodes()[ix.end.nodes[i]]; f {
+		case survived:
+			have = append(have, name)
+		case unread:
+		default:
+			not = append(not, name)
+		}
+	}
+	if len(have) == 0 {
+		return "partial: replaced by different writes at " + joined(not)
+	}
+	return "partial: at " + joined(have) + ", not at " + joined(not)
+}
+
 // atLeader is the fate of w at the leader whose final read is step s, and the
 // event whose write is there instead.
 func (j *judge) atLeader(key, w, s int32) (fate, int32) {
@@ -244,7 +261,7 @@ func (j *judge) againstNothing(key, w int32) (fate, int32) {
 		case !j.ix.certain(d):
 			unsure = unsure || !j.before(d, w)
 		case j.before(d, w):
-			older = d
+			older = j.laterStamp(older, d)
 		default:
 			concurrent = d
 		}
@@ -256,6 +273,20 @@ func (j *judge) againstNothing(key, w int32) (fate, int32) {
 		return undecided, -1
 	}
 	return lost, older
+}
+
+// laterStamp is the one of two deletes that wins by its stamp, or the second: of
+// several that may be what is there, it is the one that did win, if any did.
+func (j *judge) laterStamp(a, b int32) int32 {
+	if a < 0 {
+		return b
+	}
+	x, okA := stampOf(j.ix.h, j.ix.op(a))
+	y, okB := stampOf(j.ix.h, j.ix.op(b))
+	if okA && okB && x.compare(y) > 0 {
+		return a
+	}
+	return b
 }
 
 func (j *judge) amongSiblings(key, w int32, l []int64) (fate, int32) {
@@ -321,7 +352,7 @@ func (j *judge) causes() {
 func (j *judge) cause(l *loss, holders map[int]int) cause {
 	h := j.ix.h
 	k := j.ix.op(l.w)
-	if j.wiped(k) && l.seenAt < 0 {
+	if j.ix.wiped(k) && l.seenAt < 0 {
 		return withDisk
 	}
 	if l.beaten < 0 {
@@ -353,13 +384,9 @@ func (j *judge) restartedSince(node, event int) bool {
 }
 
 // wiped says whether the disk of the leader that acknowledged operation k was wiped later.
-func (j *judge) wiped(k int) bool {
-	for _, ev := range j.ix.h.Events {
-		if ev.Type == history.FaultEvent && ev.Kind == "wipe" && ev.Index > j.ix.h.Index(k) && slices.Contains(ev.Nodes, j.ix.nodeName(k)) {
-			return true
-		}
-	}
-	return false
+func (ix *index) wiped(k int) bool {
+	ws := ix.wipes[ix.nodeName(k)]
+	return len(ws) > 0 && ws[len(ws)-1] > ix.h.Index(k)
 }
 
 // keepsConcurrent says whether a policy promises to keep concurrent writes, so

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"iter"
 	"sync"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -33,12 +34,17 @@ type index struct {
 	lists   bool // some read returned several values
 
 	sets   map[int32]*setKey
+	reads  map[int32]*setRead // answered reads of sets and lists, by step
+	chains [][]int32          // the same in the order in which each follows another
 	clocks map[string][]offset
+	wipes  map[string][]int
 	end    finals
 
 	coOnce, plusOnce, fatesOnce sync.Once
 	coOrder, plusOrder          *order
 	fateList                    *fates
+	setLock                     sync.Mutex
+	badSets                     map[*order]map[int32]badRead
 }
 
 // What a read step returned, when it is not the step of a write.
@@ -126,9 +132,11 @@ func newIndex(h *history.History) *index {
 	}
 	ix.whoServed()
 	ix.whatIsWritten()
+	ix.tellSetReads()
 	ix.whatIsRead()
 	ix.plainSets()
 	ix.clocks = clockOffsets(h)
+	ix.wipes = wipeIndexes(h)
 	ix.end = readFinals(ix)
 	return ix
 }
@@ -224,7 +232,7 @@ func (ix *index) whatIsWritten() {
 			if h.StepF(s) == history.Delete && h.Outcome(k) != history.Fail {
 				ix.deletes[key] = append(ix.deletes[key], int32(s))
 			}
-			if kindOf(h.StepF(s)) == set {
+			if ix.kind[key]&set != 0 && kindOf(h.StepF(s))&(set|list) != 0 {
 				ix.setKey(key).step(int32(s), h)
 			}
 			v, ok := writtenValue(h, s)
@@ -276,7 +284,7 @@ func (ix *index) source(s int, answered bool) int32 {
 	switch {
 	case h.Header.Values != "":
 		return srcNone // no number names its write
-	case h.StepList(s) != nil:
+	case h.StepIsList(s):
 		ix.lists = true
 		return srcList
 	case ix.kind[key]&^register != 0:
@@ -298,19 +306,42 @@ func (ix *index) source(s int, answered bool) int32 {
 }
 
 // eachSource calls f with every write step that a read step certainly returned
-// a value of. An element that was added twice has no certain source.
+// a value of and that the read which it is told by its difference from had not:
+// what that one returned is in the reader's past already. An element that was
+// added twice has no certain source.
 func (ix *index) eachSource(s int, f func(w int32)) {
-	if ix.src[s] >= 0 {
-		f(ix.src[s])
-		return
-	}
-	if ix.src[s] != srcList {
+	r := ix.reads[int32(s)]
+	if r == nil || ix.src[s] != srcList {
+		for w := range ix.sources(s) {
+			f(w)
+		}
 		return
 	}
 	key := int32(ix.h.StepKey(s))
-	for _, v := range ix.h.StepList(s) {
+	for _, v := range r.came {
 		if w, ok := ix.values.get(key, v); ok && !ix.values.twice(key, v) {
 			f(w)
+		}
+	}
+}
+
+// sources are all write steps that a read step certainly returned a value of.
+func (ix *index) sources(s int) iter.Seq[int32] {
+	return func(yield func(w int32) bool) {
+		if ix.src[s] >= 0 {
+			yield(ix.src[s])
+			return
+		}
+		if ix.src[s] != srcList {
+			return
+		}
+		key := int32(ix.h.StepKey(s))
+		for _, p := range ix.h.StepPieces(nil, s) {
+			for _, v := range ix.h.Piece(p) {
+				if w, ok := ix.values.get(key, v); ok && !ix.values.twice(key, v) && !yield(w) {
+					return
+				}
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -218,7 +219,7 @@ func wellFormed(h *history.History, f Finding) error {
 func shares(a, b history.Op) bool {
 	for _, w := range a.Steps {
 		for _, r := range b.Steps {
-			if w.Key == r.Key && r.F == history.Read && w.F.IsWrite() && (w.F == history.Delete || w.Value.Equal(r.Value)) {
+			if w.Key == r.Key && r.F == history.Read && w.F.IsWrite() && (w.F == history.Delete || w.Value.Equal(r.Value) || slices.Contains(r.Value.List, w.Value.N)) {
 				return true
 			}
 		}

@@ -200,7 +200,9 @@ func (ix *index) versions(read int32) []int64 {
 		return []int64{-1}
 	}
 	var vs []int64
-	ix.eachSource(int(read), func(w int32) { vs = append(vs, int64(w)) })
+	for w := range ix.sources(int(read)) {
+		vs = append(vs, int64(w))
+	}
 	return vs
 }
 
@@ -221,15 +223,20 @@ func (ix *index) effectsAt(us []rmw, reads []int32) map[int32]int {
 				todo = append(todo, w)
 			}
 		}
-		ix.eachSource(int(final), visit)
+		visitAll := func(read int32) {
+			for w := range ix.sources(int(read)) {
+				visit(w)
+			}
+		}
+		visitAll(final)
 		for len(todo) > 0 {
 			w := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
 			n[w]++
 			if read, ok := madeFrom[w]; ok {
-				ix.eachSource(int(read), visit)
+				visitAll(read)
 			} else if read := ix.readBefore(w); read >= 0 {
-				ix.eachSource(int(read), visit)
+				visitAll(read)
 			}
 		}
 	}

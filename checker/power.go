@@ -122,15 +122,14 @@ func (sn *sessionNodes) next(was int32, node int) int32 {
 func (ix *index) readAcross(k int) bool {
 	from, to := ix.h.Steps(k)
 	for s := from; s < to; s++ {
-		switch src := ix.src[s]; {
-		case src >= 0:
+		if src := ix.src[s]; src >= 0 {
 			if ix.node(ix.opOfStep(src)) != ix.node(k) {
 				return true
 			}
-		case src == srcList:
-			across := false
-			ix.eachSource(s, func(w int32) { across = across || ix.node(ix.opOfStep(w)) != ix.node(k) })
-			if across {
+			continue
+		}
+		for w := range ix.sources(s) {
+			if ix.node(ix.opOfStep(w)) != ix.node(k) {
 				return true
 			}
 		}

@@ -12,8 +12,8 @@ var pages embed.FS
 
 // all is every property, in the order in which results list them.
 var all = []func() Property{
-	convergence, durability, noStaleWins, noLostUpdates, cc, cm, ccv, linearizable, readYourWrites, monotonicReads, monotonicWrites, writesFollowReads,
-	noDuplicates, noThinAir, conserved,
+	convergence, durability, noStaleWins, noLostUpdates, cc, cm, ccv, linearizable, counting(readYourWrites), counting(monotonicReads), monotonicWrites, writesFollowReads,
+	noDuplicates, noThinAir, deletesStayDeleted, conflictPolicy, conserved, unique, nonNegative,
 }
 
 // All returns every property that this build can decide, in a fixed order.

@@ -44,6 +44,7 @@ func TestProperties(t *testing.T) {
 		{name: "an unread write that may have happened explains it", property: "no-stale-wins", want: "holds", text: "s1@n1 w x 1\ns2@n2 r x 1\ns2@n2 w x 2\ns2@n2 w x 3 info\n" + atRest + finals("x", "1")},
 		{name: "stamps that say otherwise make it durability", property: "no-stale-wins", want: "holds", text: "s1@n1 w x 1 stamp=5.n1.0\ns2@n2 r x 1\ns2@n2 w x 2 stamp=9.n2.0\n" + atRest + finals("x", "1")},
 		{name: "an older delete wins", property: "no-stale-wins", want: "violated 1 stale win", text: "s1@n1 w x 1\ns1@n1 d x\ns1@n1 w x 2\n" + atRest + finals("x", "-")},
+		{name: "the one of two older deletes that could win", property: "no-stale-wins", want: "violated 1 stale win", text: "s2@n2 d x stamp=9.n2.0\ns2@n2 w y 5 stamp=10.n2.0\ns1@n1 r y 5\ns1@n1 d x stamp=3.n1.0\ns1@n1 w x 2 stamp=4.n1.0\n" + atRest + finals("y", "5") + finals("x", "-")},
 		{name: "max does not go by age", property: "no-stale-wins", want: "not decided", hd: history.Header{Policy: "max"}, text: "s1@n1 w x 1\ns1@n1 w x 2\n" + atRest + finals("x", "1")},
 		{name: "a leader that could not be read may have it", property: "no-stale-wins", want: "unknown", text: "s1@n1 w x 1\ns2@n2 r x 1\ns2@n2 w x 2\n" + atRest + "final n1 r x 1\nfinal n3 r x 1\n"},
 

@@ -4,7 +4,8 @@ import (
 	"github.com/mlcheck/mlcheck/history"
 )
 
-// setKey is what is done to the elements of one set.
+// setKey is what is done to the elements of one set, or of a list from which
+// elements are taken out.
 type setKey struct {
 	elems []element
 	at    map[int64]int32 // element → position in elems
@@ -28,6 +29,9 @@ func (ix *index) setKey(key int32) *setKey {
 
 func (sk *setKey) step(s int32, h *history.History) {
 	v, ok := h.StepInt(int(s))
+	if l := h.StepList(int(s)); h.StepF(int(s)) == history.Insert && len(l) > 0 {
+		v, ok = l[0], true
+	}
 	if !ok {
 		return
 	}
@@ -37,11 +41,23 @@ func (sk *setKey) step(s int32, h *history.History) {
 		sk.at[v] = i
 		sk.elems = append(sk.elems, element{v: v})
 	}
-	if h.StepF(int(s)) == history.Add {
-		sk.elems[i].adds = append(sk.elems[i].adds, s)
-	} else {
+	if h.StepF(int(s)) == history.Remove {
 		sk.elems[i].removes = append(sk.elems[i].removes, s)
+	} else {
+		sk.elems[i].adds = append(sk.elems[i].adds, s)
 	}
+}
+
+// element is what is known of an element; one that nobody put in or took out has
+// no adds and no removes.
+func (sk *setKey) element(v int64) element {
+	if sk == nil {
+		return element{v: v}
+	}
+	if i, ok := sk.at[v]; ok {
+		return sk.elems[i]
+	}
+	return element{v: v}
 }
 
 // mayHaveHappened drops the steps of operations that certainly did not.

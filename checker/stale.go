@@ -16,10 +16,10 @@ func noStaleWins() Property {
 		Title:  "A write never loses to one that it was made after.",
 		Source: "Kleppmann, DDIA ch. 5 and 8 (last write wins, timestamps for ordering events); Kulkarni et al. 2014 (HLC)",
 		Applies: func(h *history.History) string {
-			if p := h.Header.Policy; notByCausality(p) || hasPrefix(p, "crdt", "merge") {
+			if p := h.Header.Policy; choosesOtherwise(p) {
 				return fmt.Sprintf("policy %s does not choose by age", p)
 			}
-			return registersWithFinals(h)
+			return replacedWithFinals(h)
 		},
 		Check: func(ctx context.Context, h *history.History) Result {
 			return checkStaleWins(indexFor(ctx, h))
@@ -27,14 +27,20 @@ func noStaleWins() Property {
 	}
 }
 
-// registersWithFinals says why a history has no final state of registers, or "".
-func registersWithFinals(h *history.History) string {
+// choosesOtherwise says whether it is not by age that a policy chooses.
+func choosesOtherwise(policy string) bool {
+	return notByCausality(policy) || hasPrefix(policy, "crdt", "merge")
+}
+
+// replacedWithFinals says why a history has no final state of anything that one
+// write may win over another in, or "".
+func replacedWithFinals(h *history.History) string {
 	for s := range stepCount(h) {
-		if h.StepF(s) == history.Write {
+		if f := h.StepF(s); f == history.Write || f == history.Remove {
 			return finalsRecorded(h)
 		}
 	}
-	return "no register is written"
+	return "no register is written, and no element is removed"
 }
 
 func checkStaleWins(ix *index) Result {
@@ -42,7 +48,7 @@ func checkStaleWins(ix *index) Result {
 		return Result{Verdict: Unknown, Reason: why}
 	}
 	fs := ix.fates()
-	r := Result{Counts: fs.byName(), Chances: ix.orderedPairs()}
+	r := Result{Counts: fs.byName(), Chances: ix.orderedPairs() + ix.orderedRemovals()}
 	for _, l := range fs.lost {
 		if l.cause != staleWin && l.cause != either {
 			continue
@@ -52,6 +58,7 @@ func checkStaleWins(ix *index) Result {
 			r.Findings = append(r.Findings, ix.staleFinding("no-stale-wins", l))
 		}
 	}
+	ix.staleElements(&r)
 	ix.acrossFirst(r.Findings)
 	r.Findings = r.Findings[:min(len(r.Findings), maxFindings)]
 	switch {
@@ -125,7 +132,13 @@ func (fs *fates) byName() map[string]int {
 			m[name] = n
 		}
 	}
+	for name, n := range fs.partial {
+		m[name] = n
+	}
 	for _, l := range fs.lost {
+		if l.cause == vanished {
+			m[lostLabel(l.seenAt)]++
+		}
 		m[[...]string{"", "stale win", "lost", "stale win or lost: cannot be told apart without stamps", "lost with its disk"}[l.cause]]++
 	}
 	return m
@@ -140,6 +153,29 @@ func (ix *index) orderedPairs() int {
 			for _, r := range o.keys.of(key) {
 				if sl := o.slots[r.slot]; sl.node >= 0 && sl.node != ix.node(ix.op(u)) {
 					n += o.keys.upTo(r, o.past(u, r.slot))
+				}
+			}
+		}
+	}
+	return n
+}
+
+// orderedRemovals counts acknowledged removals of an element that was added at
+// another leader, as far as that is causally before.
+func (ix *index) orderedRemovals() int {
+	o, n := ix.co(), 0
+	for _, key := range ix.writtenKeys() {
+		if ix.kind[key] != set {
+			continue
+		}
+		for i := range ix.sets[key].elems {
+			el := &ix.sets[key].elems[i]
+			for _, r := range el.removes {
+				for _, a := range el.adds {
+					k := ix.opOfStep(r)
+					if ix.h.Outcome(k) == history.OK && ix.node(ix.opOfStep(a)) != ix.node(k) && o.before(ix.eventOf(a), ix.eventOf(r)) {
+						n++
+					}
 				}
 			}
 		}
@@ -163,7 +199,25 @@ func (ix *index) staleFinding(property string, l loss) Finding {
 		From: ix.h.Index(ix.op(l.beaten)), To: ix.h.Index(ix.opOfStep(l.final)), Kind: "wr",
 		Because: fmt.Sprintf("the final read at %s returned %s", ix.nodeName(ix.opOfStep(l.final)), winner),
 	})
+	if e, ok := ix.stampEdge(l); ok {
+		edges = append(edges, e)
+	}
 	return ix.finding(property, label, story, ops, edges)
+}
+
+// stampEdge says by which stamps the older write won, and how far apart they say
+// that the clocks were.
+func (ix *index) stampEdge(l loss) (Edge, bool) {
+	winner, loser := ix.op(l.beaten), ix.op(l.w)
+	d, stamped := ix.skew(winner, loser)
+	if !stamped || winner == loser {
+		return Edge{}, false
+	}
+	because := fmt.Sprintf("it has the stamp %s and the newer write %s", ix.h.Meta(winner).Stamp, ix.h.Meta(loser).Stamp)
+	if a, b := ix.nodeName(winner), ix.nodeName(loser); a != b {
+		because += "; by these stamps " + ahead(a, b, d)
+	}
+	return Edge{From: ix.h.Index(loser), To: ix.h.Index(winner), Kind: "stamp", Because: because}, true
 }
 
 // where says who answered an operation, and when.

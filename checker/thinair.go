@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -30,19 +31,9 @@ func noThinAir() Property {
 }
 
 func checkThinAir(ix *index) Result {
-	h := ix.h
 	var r Result
-	for k := range h.Len() {
-		if h.Outcome(k) != history.OK {
-			continue
-		}
-		from, to := h.Steps(k)
-		for s := from; s < to; s++ {
-			if h.StepF(s) == history.Read && ix.kind[h.StepKey(s)]&counter == 0 {
-				ix.judgeOrigin(&r, k, int32(s))
-			}
-		}
-	}
+	o := &origins{ix: ix, r: &r, shown: map[int32][]int64{}}
+	ix.eachRead(o.judge)
 	r.Findings = smallest(r.Findings)
 	switch {
 	case r.Violations > 0:
@@ -57,21 +48,61 @@ func checkThinAir(ix *index) Result {
 	return r
 }
 
-// judgeOrigin looks up every value that a read returned.
-func (ix *index) judgeOrigin(r *Result, k int, s int32) {
-	key := int32(ix.h.StepKey(int(s)))
-	for _, v := range asList(ix.h.StepValue(int(s))) {
-		r.Chances++
-		w, ok := ix.values.get(key, v)
-		switch {
-		case !ok:
-			r.count("thin air", 1)
-			r.add(func() Finding { return ix.thinAirFinding(k, s, v) })
-		case ix.h.Outcome(ix.opOfStep(w)) == history.Fail && !ix.otherAdd(key, v):
-			r.count("phantom", 1)
-			r.add(func() Finding { return ix.phantomFinding(k, w) })
+// origins looks up who wrote the values that reads returned. Of a set only what
+// came since the read before is looked up.
+type origins struct {
+	ix    *index
+	r     *Result
+	shown map[int32][]int64 // read of a set → the values in it that nobody wrote
+}
+
+func (o *origins) judge(k int, s int32) {
+	ix := o.ix
+	if ix.kind[ix.h.StepKey(int(s))]&counter != 0 {
+		return // a sum, not a value that somebody wrote
+	}
+	read, isSet := ix.reads[s]
+	if !isSet {
+		vs := asList(ix.h.StepValue(int(s)))
+		o.r.Chances += len(vs)
+		for _, v := range vs {
+			o.note(k, s, v)
+		}
+		return
+	}
+	o.r.Chances += read.size
+	var bad []int64
+	for _, v := range o.shown[read.base] {
+		if !slices.Contains(read.went, v) && o.note(k, s, v) {
+			bad = append(bad, v)
 		}
 	}
+	for _, v := range read.came {
+		if o.note(k, s, v) {
+			bad = append(bad, v)
+		}
+	}
+	if bad != nil {
+		o.shown[s] = bad
+	}
+}
+
+// note counts a value that nobody wrote, or whose write was refused.
+func (o *origins) note(k int, s int32, v int64) bool {
+	ix := o.ix
+	key := int32(ix.h.StepKey(int(s)))
+	w, ok := ix.values.get(key, v)
+	switch {
+	case !ok:
+		o.r.count("thin air", 1)
+		o.r.add(func() Finding { return ix.thinAirFinding(k, s, v) })
+	case ix.h.Outcome(ix.opOfStep(w)) == history.Fail && !ix.otherAdd(key, v):
+		o.r.count("phantom", 1)
+		o.r.add(func() Finding { return ix.phantomFinding(k, w) })
+	default:
+		return false
+	}
+	return true
 }
 
 // otherAdd says whether an element was put there again by an operation that may

@@ -53,11 +53,11 @@ func (ix *index) carried(from, to int32) string {
 	word := "a value"
 	a, b := ix.steps(to)
 	for s := a; s < b; s++ {
-		ix.eachSource(s, func(w int32) {
-			if word == "a value" && ix.eventOf(w) == from {
-				word = ix.assigned(w)
+		for w := range ix.sources(s) {
+			if ix.eventOf(w) == from {
+				return ix.assigned(w)
 			}
-		})
+		}
 	}
 	return word
 }

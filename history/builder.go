@@ -34,7 +34,7 @@ type step struct {
 
 // NewBuilder starts a history.
 func NewBuilder(hd Header) *Builder {
-	b := &Builder{keyID: map[string]int32{}, nodeID: map[string]uint16{}, lists: listInterner{}}
+	b := &Builder{keyID: map[string]int32{}, nodeID: map[string]uint16{}, lists: newListInterner()}
 	b.h.Header = hd
 	b.repeats = hd.Values == ValuesRepeat
 	for _, n := range hd.Nodes {

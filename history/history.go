@@ -151,13 +151,34 @@ func (h *History) StepKey(s int) int { return int(h.stepKey[s]) }
 func (h *History) StepInt(s int) (int64, bool) { return h.stepVal[s], h.stepHas[s] == intValue }
 
 // StepList is the list of a step, nil if its value is none. Do not change it:
-// equal lists are stored once.
+// equal lists are stored once. One of more than some hundred elements is put
+// together from its pieces at each call.
 func (h *History) StepList(s int) []int64 {
 	if h.stepHas[s] != listValue {
 		return nil
 	}
 	return h.lists.get(h.stepVal[s])
 }
+
+// StepIsList says whether the value of a step is a list, without putting it together.
+func (h *History) StepIsList(s int) bool { return h.stepHas[s] == listValue }
+
+// StepPieces appends the pieces that the list of a step is made of, in order;
+// [History.Piece] gives their elements. Equal pieces have equal numbers, and two
+// long lists that differ in few elements share nearly all of them, so that a
+// difference can be found without a look at what is alike.
+func (h *History) StepPieces(pieces []int32, s int) []int32 {
+	switch {
+	case h.stepHas[s] != listValue:
+		return pieces
+	case h.stepVal[s] >= 0:
+		return append(pieces, int32(h.stepVal[s]))
+	}
+	return append(pieces, h.lists.pieces(h.stepVal[s])...)
+}
+
+// Piece is one piece of lists. Do not change it.
+func (h *History) Piece(p int32) []int64 { return h.lists.piece(p) }
 
 // StepValue is the value of a step, whatever its kind.
 func (h *History) StepValue(s int) Value {

@@ -198,6 +198,12 @@ const (
 	ValuesBalances = "balances"
 )
 
+// Rules that a leader may enforce when it executes an operation.
+const (
+	RuleNonNegative = "non-negative" // an increment that would bring a counter below zero is refused
+	RuleUnique      = "unique"       // a write of a key that its operation has read and found free is refused if it is taken
+)
+
 // Header is the first line of a history: what a checker must know of the run
 // besides what happened. A bare history therefore gives the same results as its
 // run folder. Everything but Nodes is optional.
@@ -224,6 +230,10 @@ type Header struct {
 	// Values says what numbers tell: "" (a number is written to a key once, so
 	// it names its write), ValuesRepeat or ValuesBalances.
 	Values string `json:"values,omitempty"`
+
+	// Rules are what every leader refuses to break by itself: RuleNonNegative,
+	// RuleUnique.
+	Rules []string `json:"rules,omitempty"`
 
 	// Decides names the properties that this workload can decide; empty: every
 	// property whose checker finds what it needs.

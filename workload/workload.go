@@ -12,7 +12,8 @@ import (
 )
 
 // Request is one operation to perform. Values of writing steps are left unset:
-// the runner fills them in from the one counter of the run.
+// the runner fills them in from the one counter of the run. What an increment adds
+// and what a removal takes out is the workload's to say.
 type Request struct {
 	Node  string // where to ask; it differs from the last one when the session moves
 	Steps []history.Step

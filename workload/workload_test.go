@@ -148,12 +148,53 @@ func TestEveryRequestKeepsToTheContract(t *testing.T) {
 				if !slices.Contains(w.Needs, s.F) {
 					t.Fatalf("step %s is not among Needs", s.F)
 				}
-				if s.Value.Set {
-					t.Fatalf("%+v brings its own value", s)
+				if s.Value.Set != (s.F == history.Inc || s.F == history.Remove) {
+					t.Fatalf("%+v: only increments and removals bring their own value", s)
 				}
 			}
 		}
 	})
+}
+
+func TestNoTwoIncrementsOfAnExactCounterAreAlikeAndTheyFitInto64Bits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, _ := Lookup("counter-exact")
+		_, p := drawParams(t)
+		p.Sessions = rapid.IntRange(1, 90).Draw(t, "many sessions")
+		used := map[string]map[int64]bool{}
+		for _, a := range play(w, p) {
+			s := a.req.Steps[0]
+			if s.F != history.Inc {
+				continue
+			}
+			if used[s.Key] == nil {
+				used[s.Key] = map[int64]bool{}
+			}
+			if n := s.Value.N; used[s.Key][n] || n < 1 || n > power3(perCounter-1) || power3(perCounter-1)%n != 0 {
+				t.Fatalf("%s is incremented by %d, which was used: %v", s.Key, n, used[s.Key][n])
+			}
+			used[s.Key][s.Value.N] = true
+		}
+	})
+}
+
+func TestACounterIsUsedByAllSessionsAndUsedUp(t *testing.T) {
+	w, _ := Lookup("counter-exact")
+	p := params(3)
+	p.Time, p.KeyCount = 100*time.Second, 1
+	full, by := map[string]int{}, map[string]map[int]bool{}
+	for _, a := range play(w, p) {
+		if s := a.req.Steps[0]; s.F == history.Inc {
+			full[s.Key]++
+			if by[s.Key] == nil {
+				by[s.Key] = map[int]bool{}
+			}
+			by[s.Key][a.session] = true
+		}
+	}
+	if c := counterName(0, 0, 0); full[c] != perCounter || len(by[c]) != p.Sessions || len(full) < 10 {
+		t.Errorf("%d increments of %s by %d sessions; %d counters", full[c], c, len(by[c]), len(full))
+	}
 }
 
 func TestGeneratorsAreFunctionsOfTheirStream(t *testing.T) {

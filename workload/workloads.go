@@ -10,11 +10,11 @@ import (
 )
 
 // What a history of registers can decide.
-var registers = []string{"convergence", "durability", "no-stale-wins", "cc", "cm", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads", "linearizable", "no-thin-air"}
+var registers = []string{"convergence", "durability", "no-stale-wins", "cc", "cm", "ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads", "conflict-policy", "linearizable", "no-thin-air"}
 
 // All are the workloads, in the order of their names.
 func All() []Workload {
-	return []Workload{causal(), register(), rmw(), set()}
+	return []Workload{causal(), counterExact(), register(), removals(), rmw(), set()}
 }
 
 // Lookup finds a workload by name.

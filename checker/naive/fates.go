@@ -211,7 +211,9 @@ func (m *model) againstNothing(key string, w int) (at, int) {
 		case !m.happened(d):
 			unsure = true
 		case m.is(d, w):
-			older = d
+			if older < 0 || compareStamps(m.ops[m.events[older].op].Meta.Stamp, m.ops[m.events[d].op].Meta.Stamp) <= 0 {
+				older = d
+			}
 		default:
 			concurrent = d
 		}

@@ -7,6 +7,8 @@
 package naive
 
 import (
+	"slices"
+
 	"github.com/mlcheck/mlcheck/history"
 )
 
@@ -46,6 +48,22 @@ var confirmers = map[string]Confirmer{
 	"no-thin-air":         {Linear: true, find: noThinAir},
 	"conserved":           {Linear: true, find: conserved},
 	"linearizable":        {find: linearizable},
+}
+
+// labels are what some confirmers can confirm, where that is not all that the
+// property's findings are called.
+var labels = map[string][]string{
+	"durability":       {"lost", "stale win or lost", "concurrent write dropped", "remove undone", "below its interval"},
+	"no-stale-wins":    {"stale win", "stale win or lost"},
+	"no-duplicates":    {"repeated element", "above its interval"},
+	"read-your-writes": {"own write not read", "own remove not read"},
+	"monotonic-reads":  {"went back"},
+}
+
+// Knows says whether a property's findings of this name can be confirmed here.
+func Knows(property, label string) bool {
+	known, some := labels[property]
+	return !some || slices.Contains(known, label)
 }
 
 // For is the confirmer of a property; false: there is none.
