@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,9 @@ func TestEveryFindingStandsAlone(t *testing.T) {
 				}
 				for name, d := range res.Properties {
 					for _, f := range d.Findings {
+						if strings.HasPrefix(f.Unconfirmed, "there is no naive checker") {
+							continue // which ones those are, a test of package checker lists
+						}
 						if !f.Confirmed || f.File == "" {
 							t.Errorf("%s %s %d: %s %s is not confirmed: %s", workload, policy, seed, name, f.Label, f.Unconfirmed)
 							continue

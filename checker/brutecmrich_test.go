@@ -94,7 +94,7 @@ func (n *byHand) asks(i, s int) (w int, ok bool) {
 	}
 	w = n.source(i, s)
 	for _, other := range op.Steps[:s] { // another value that the same transaction had read
-		if other.F == history.Read && other.Key == st.Key && other.Value.N != 0 && other.Value.N != st.Value.N {
+		if other.F == history.Read && other.Key == st.Key && other.Value.N != st.Value.N {
 			return 0, false
 		}
 	}

@@ -101,8 +101,7 @@ func (t *setTruth) badRead(r int) bool {
 	return false
 }
 
-// guarantees counts breaches of read-your-writes and monotonic-reads, each
-// missing element once.
+// guarantees counts the reads that break read-your-writes and monotonic-reads.
 func (t *setTruth) guarantees() (own, seen int) {
 	type watch struct {
 		v         int64
@@ -124,23 +123,26 @@ func (t *setTruth) guarantees() (own, seen int) {
 				continue
 			}
 			var left []watch
+			ownBroken, seenBroken := false, false
 			for _, w := range watched {
 				shown := slices.Contains(o.shown, w.v)
 				broken := false
 				switch {
 				case w.gone:
-					broken = shown && t.all(history.Add, w.v, func(a int) bool { return t.before[a][w.by] })
+					broken = shown && len(t.steps(history.Add, w.v)) > 0 && t.all(history.Add, w.v, func(a int) bool { return t.before[a][w.by] })
 				case !shown:
-					broken = t.all(history.Remove, w.v, func(q int) bool { return t.before[q][w.by] })
+					broken = t.all(history.Remove, w.v, func(q int) bool { return t.before[q][w.by] || t.before[r][q] })
 				}
-				switch {
-				case broken && w.own:
-					own++
-				case broken:
-					seen++
-				case w.gone || shown:
+				ownBroken, seenBroken = ownBroken || broken && w.own, seenBroken || broken && !w.own
+				if broken || w.gone || shown { // an absence that a remove explains stays explained
 					left = append(left, w)
 				}
+			}
+			if ownBroken {
+				own++
+			}
+			if seenBroken {
+				seen++
 			}
 			watched = left
 			for _, v := range o.shown {

@@ -1,5 +1,7 @@
 package checker
 
+import "github.com/mlcheck/mlcheck/history"
+
 // What a read asks of an order, beside a write that must be the last of its key.
 const (
 	asksNothing = -1
@@ -33,7 +35,7 @@ func (m *memory) asks(e, s int32) int32 {
 func (m *memory) readOther(e, s int32) bool {
 	from, _ := m.ix.steps(e)
 	for q := int32(from); q < s; q++ {
-		if src := m.ix.src[q]; src >= 0 && src != m.ix.src[s] && m.ix.h.StepKey(int(q)) == m.ix.h.StepKey(int(s)) {
+		if src := m.ix.src[q]; m.ix.h.StepF(int(q)) == history.Read && src != m.ix.src[s] && (src >= 0 || src == srcInitial || src == srcNothing) && m.ix.h.StepKey(int(q)) == m.ix.h.StepKey(int(s)) {
 			return true
 		}
 	}

