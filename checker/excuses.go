@@ -119,7 +119,7 @@ func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 		}
 		return pr.showsWhere(f, s) || pr.property.Name == "no-lost-updates" && h.Header.Workload == "rmw-blind" || pr.property.Name == "conserved"
 	case history.Write:
-		return pr.property.Name == "no-lost-updates" && !failed || pr.wroteWhatWasRead(elements, s)
+		return (pr.property.Name == "no-lost-updates" || pr.byContexts()) && !failed || pr.wroteWhatWasRead(elements, s)
 	case history.Delete:
 		return !failed
 	case history.Inc:
@@ -127,6 +127,12 @@ func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 	default:
 		return pr.wroteWhatWasRead(elements, s)
 	}
+}
+
+// byContexts says whether the property goes by what writes say they replace: a
+// name may mean another write once its own is left out.
+func (pr *prover) byContexts() bool {
+	return pr.property.Name == "deletes-stay-deleted" && keepsVersions(pr.ix.h.Header.Policy)
 }
 
 // needsEnd says whether the property is about what leaders end with.

@@ -24,6 +24,7 @@ func TestTheNaiveCheckerAgrees(t *testing.T) {
 			Granularity:  rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity"),
 			Workload:     rapid.SampledFrom([]string{"", "rmw-blind"}).Draw(t, "workload"),
 			NodeOrder:    rapid.Bool().Draw(t, "node order"),
+			Rules:        rapid.SampledFrom([][]string{nil, {history.RuleUnique, history.RuleNonNegative}}).Draw(t, "rules"),
 		}
 		h := anything(t, hd)
 		ix := newIndex(h)
