@@ -50,6 +50,7 @@ var confirmers = map[string]Confirmer{
 	"linearizable":        {find: linearizable},
 
 	"deletes-stay-deleted": {find: deletesStayDeleted},
+	"conflict-policy":      {find: conflictPolicy},
 	"non-negative":         {Linear: true, find: nonNegative},
 	"unique":               {Linear: true, find: unique},
 }

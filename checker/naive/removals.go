@@ -122,7 +122,14 @@ func (m *model) takenOut(key string, v int64) []int {
 // contexts where the policy keeps versions, else by causal order.
 func (m *model) replacedBy(key string, earlier, later int) bool {
 	if m.kinds[key] == register && m.keepsVersions() {
-		return m.contexts(key).has(earlier, later)
+		return m.contexts(key).has(m.lastOfEvent(earlier), m.lastOfEvent(later))
 	}
 	return m.is(m.steps[earlier].event, m.steps[later].event)
+}
+
+// lastOfEvent is the last change of a key by the event of step s: what a
+// transaction writes twice is named by what it left.
+func (m *model) lastOfEvent(s int) int {
+	same := m.stepsOn(m.steps[s].Key, func(t step) bool { return t.event == m.steps[s].event })
+	return same[len(same)-1]
 }
