@@ -82,7 +82,7 @@ func (g *registerGrave) walk(r *Result, reads []int32, restarts []int) {
 			p.writes = append(p.writes, g.ix.eventOf(w))
 			g.judge(r, g.ix.eventOf(w), w, s)
 		}
-		if p.nothing = g.ix.src[s] == srcNothing || g.ix.src[s] == srcList && len(p.writes) == 0; p.nothing {
+		if p.nothing = g.ix.src[s] == srcNothing || g.ix.src[s] == srcList && len(asList(g.ix.h.StepValue(int(s)))) == 0; p.nothing {
 			p.own = sort.Search(len(g.own), func(i int) bool { return g.ix.h.Return(g.ix.opOfStep(g.own[i])) >= index })
 			p.gone = g.gone(s)
 		}

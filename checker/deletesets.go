@@ -20,7 +20,7 @@ type setGrave struct {
 	settles  elements // of which every removal is after all adds or before all of them
 	now      elements // what the last read shows
 	shown    elements // what reads have shown since the last restart
-	asked    elements // of which a removal had been asked for
+	asked    elements // of which a removal after all adds had been asked for
 	own      elements // of which this leader had acknowledged a removal after all adds
 	dead     elements // must not be shown
 	counted  elements
@@ -68,10 +68,10 @@ func newSetGrave(ix *index, key, first int32) *setGrave {
 		}
 		some, all := false, true
 		for _, s := range ix.mayHaveHappened(el.removes) {
-			g.removals = append(g.removals, s)
 			switch after := !g.o.excusesPresence(el.adds, ix.eventOf(s)); {
 			case after && ix.h.Outcome(ix.opOfStep(s)) == history.OK:
 				some = true
+				g.removals = append(g.removals, s)
 				if ix.node(ix.opOfStep(s)) == node {
 					g.mine = append(g.mine, s)
 				}

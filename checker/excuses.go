@@ -90,6 +90,9 @@ func (pr *prover) excuses(f *Finding) []int {
 	if pr.property.Name == "linearizable" {
 		found = append(found, pr.overlap()...)
 	}
+	if pr.byContexts() {
+		found = append(found, pr.whoSays()...)
+	}
 	return pr.sameNodes(append(found, pr.anyWrite(f)...))
 }
 
@@ -117,9 +120,9 @@ func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 		if h.Final(k) && h.Outcome(k) == history.OK {
 			return pr.needsEnd()
 		}
-		return pr.showsWhere(f, s) || pr.property.Name == "no-lost-updates" && h.Header.Workload == "rmw-blind" || pr.property.Name == "conserved"
+		return pr.showsWhere(f, s) || pr.property.Name == "conflict-policy" && pr.showsDoubtful(s) || pr.property.Name == "no-lost-updates" && h.Header.Workload == "rmw-blind" || pr.property.Name == "conserved"
 	case history.Write:
-		return pr.property.Name == "no-lost-updates" && !failed || pr.wroteWhatWasRead(elements, s)
+		return pr.property.Name == "no-lost-updates" && !failed || pr.byContexts() || pr.wroteWhatWasRead(elements, s)
 	case history.Delete:
 		return !failed
 	case history.Inc:
@@ -129,9 +132,51 @@ func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 	}
 }
 
+// byContexts says whether the property needs every write of a key, also refused
+// ones that were read: a policy chooses among them all, and where contexts say what
+// replaces what, a name may mean another write once its own is left out.
+func (pr *prover) byContexts() bool {
+	return pr.property.Name == "conflict-policy" || pr.property.Name == "deletes-stay-deleted" && keepsVersions(pr.ix.h.Header.Policy)
+}
+
+// showsDoubtful says whether a read shows that a write took effect of which that
+// is not known otherwise: it was not acknowledged, or its leader's disk was wiped.
+func (pr *prover) showsDoubtful(s int) bool {
+	doubtful := false
+	pr.eachWriter(s, func(w int32) {
+		k := pr.ix.opOfStep(w)
+		doubtful = doubtful || pr.ix.h.Outcome(k) != history.OK || pr.ix.wiped(k)
+	})
+	return doubtful
+}
+
+// whoSays are the first operations that say what a policy needs somebody to say,
+// without which the property is not decided: who executed them, in which epoch, or
+// what they replace.
+func (pr *prover) whoSays() []int {
+	h := pr.ix.h
+	says := []func(k int) bool{func(k int) bool { return h.Meta(k).Ctx != "" }}
+	if hasPrefix(h.Header.Policy, "home") {
+		says = []func(k int) bool{
+			func(k int) bool { return h.Meta(k).By != "" },
+			func(k int) bool { _, ok := stampOf(h, k); return ok },
+		}
+	}
+	var found []int
+	for _, said := range says {
+		for k := range h.Len() {
+			if said(k) {
+				found = append(found, k)
+				break
+			}
+		}
+	}
+	return found
+}
+
 // needsEnd says whether the property is about what leaders end with.
 func (pr *prover) needsEnd() bool {
-	return slices.Contains([]string{"convergence", "durability", "no-stale-wins", "no-lost-updates", "no-duplicates"}, pr.property.Name) || !pr.known
+	return slices.Contains([]string{"conflict-policy", "convergence", "durability", "no-stale-wins", "no-lost-updates", "no-duplicates"}, pr.property.Name) || !pr.known
 }
 
 // showsWhere says whether a read shows where a lost write had been: that decides

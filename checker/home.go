@@ -30,8 +30,8 @@ func stamped(h *history.History) bool {
 	return false
 }
 
-// checkHome looks for keys of which two nodes executed writes in one epoch: the
-// first part of the stamps, where there are any, else the whole run.
+// checkHome looks for keys of which two nodes executed writes in one epoch: under
+// plain "home" the whole run, else the first part of the stamps.
 func checkHome(ix *index) Result {
 	type place struct {
 		key   int
@@ -56,7 +56,10 @@ func checkHome(ix *index) Result {
 				counted[key] = true
 				r.Chances++
 			}
-			at := place{key, st.time}
+			at := place{key: key}
+			if ix.h.Header.Policy != "home" { // whose home never changes
+				at.epoch = st.time
+			}
 			first, known := home[at]
 			if !known {
 				home[at] = k

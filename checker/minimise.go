@@ -17,7 +17,7 @@ const maxTries = 300
 func (w *witness) minimise() {
 	needed := func(p int) bool { return w.fixed[p] }
 	w.shrink(needed)
-	if w.label == "below its interval" || w.label == "above its interval" {
+	if slices.Contains([]string{"below its interval", "above its interval", "beyond its interval"}, w.label) {
 		return // the sum is the argument
 	}
 	w.shrink(func(p int) bool { return !w.fixed[p] || w.h.Final(p) })

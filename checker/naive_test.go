@@ -19,11 +19,12 @@ func TestTheNaiveCheckerAgrees(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hd := history.Header{
 			Nodes:        []string{"n1", "n2"},
-			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings", "none"}).Draw(t, "policy"),
+			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings", "none", "first", "max", "min", "crdt", "merge-max", "merge", "home", "home-majority"}).Draw(t, "policy"),
 			SessionScope: rapid.SampledFrom([]string{"", "client"}).Draw(t, "scope"),
 			Granularity:  rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity"),
 			Workload:     rapid.SampledFrom([]string{"", "rmw-blind"}).Draw(t, "workload"),
 			NodeOrder:    rapid.Bool().Draw(t, "node order"),
+			Rules:        rapid.SampledFrom([][]string{nil, {history.RuleUnique, history.RuleNonNegative}}).Draw(t, "rules"),
 		}
 		h := anything(t, hd)
 		ix := newIndex(h)
@@ -75,7 +76,7 @@ func TestFindingsOfAnyHistoryStandAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := anything(t, history.Header{
 			Nodes:        []string{"n1", "n2"},
-			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings"}).Draw(t, "policy"),
+			Policy:       rapid.SampledFrom([]string{"", "lww-wall", "siblings", "first", "max", "min", "crdt", "merge-max", "merge", "home", "home-majority"}).Draw(t, "policy"),
 			SessionScope: rapid.SampledFrom([]string{"", "client"}).Draw(t, "scope"),
 			Granularity:  rapid.SampledFrom([]string{"", "transaction"}).Draw(t, "granularity"),
 		})

@@ -22,11 +22,14 @@ func TestRulesThatLeadersEnforceByThemselves(t *testing.T) {
 		{"the second found it taken", "unique", "unknown", "s1@n1 r x -, w x 1\ns2@n2 r x 1, w x 2\n"},
 		{"it was given back", "unique", "unknown", "s1@n1 r x -, w x 1\ns1@n1 d x\ns2@n2 r x -, w x 2\n"},
 		{"two take two", "unique", "unknown", "s1@n1 r x -, w x 1\ns2@n2 r y -, w y 2\n"},
+		{"one that writes twice takes it once", "unique", "unknown", "s1@n1 r x -, w x 1, w x 2\n"},
 		{"a blind write takes nothing", "unique", "unknown", "s1@n1 r x -, w x 1\ns2@n2 w x 2\n"},
 	} {
 		t.Run(strings.ReplaceAll(tc.property+": "+tc.name, " ", "_"), func(t *testing.T) {
 			hd := history.Header{Rules: []string{history.RuleNonNegative, history.RuleUnique}, Granularity: "transaction"}
-			r := check(t, tc.property, parse(t, hd, tc.text))
+			h := parse(t, hd, tc.text)
+			r := check(t, tc.property, h)
+			allStandAlone(t, h, tc.property)
 			if diff := cmp.Diff(tc.want, verdict(r)); diff != "" {
 				t.Errorf("(-want +got)\n%s%s\n%+v", diff, r.Reason, r.Findings)
 			}

@@ -48,6 +48,11 @@ var confirmers = map[string]Confirmer{
 	"no-thin-air":         {Linear: true, find: noThinAir},
 	"conserved":           {Linear: true, find: conserved},
 	"linearizable":        {find: linearizable},
+
+	"deletes-stay-deleted": {find: deletesStayDeleted},
+	"conflict-policy":      {find: conflictPolicy},
+	"non-negative":         {Linear: true, find: nonNegative},
+	"unique":               {Linear: true, find: unique},
 }
 
 // labels are what some confirmers can confirm, where that is not all that the

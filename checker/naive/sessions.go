@@ -136,7 +136,7 @@ func (m *model) everyDeleteIsOlder(s, w int) bool {
 	for _, t := range m.deletes(m.steps[s].Key) {
 		d := m.steps[t].event
 		switch {
-		case d == e && w != e && t < s:
+		case d == e && t < s && (w != e || t == m.ownWrite(s)):
 			return false // its own operation removed it before it read
 		case d == e, m.is(e, d): // it came after the read, or the operation replaced it itself
 		case !m.is(d, w):
