@@ -18,7 +18,7 @@ func TestAThousandHistoriesHaveALineEachInOrder(t *testing.T) {
 	for i := range paths {
 		read, line := 5, "unknown     -"
 		if i%7 == 0 {
-			read, line = 0, "unknown     cc,ccv,read-your-writes"
+			read, line = 0, "unknown     cc,ccv,cm,read-your-writes"
 		}
 		paths[i] = filepath.Join(dir, fmt.Sprint(i))
 		if err := os.WriteFile(paths[i], fmt.Appendf(nil, "w(1,5,0,0)\nr(1,%d,0,1)\n", read), 0o644); err != nil {
