@@ -61,7 +61,7 @@ var truths = []truth{
 	{"siblings-cut-to-one", opts("policy", "siblings"), "all-to-all", "register", "durability", []string{"conflict-policy", "no-lost-updates"}},
 	{"snapshot-rolls-back", opts("policy", "lww-wall"), "all-to-all", "register", "convergence", []string{"durability", "conflict-policy"}},
 	{"acknowledged-before-visible", opts("policy", "lww-hlc"), "all-to-all", "register", "read-your-writes", []string{"monotonic-reads", "monotonic-writes"}},
-	{"increment-twice", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", []string{"convergence"}},
+	{"increment-twice", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", []string{"convergence", "durability", "read-your-writes", "monotonic-reads"}},
 	{"home-serves-on", opts("policy", "home"), "all-to-all", "rmw", "no-lost-updates", slices.Concat(reads, states, []string{"linearizable"})},
 	{"leaders-disagree-on-home", opts("policy", "home"), "all-to-all", "rmw", "no-lost-updates", slices.Concat(reads, states, []string{"linearizable"})},
 	{"home-reads-locally", opts("policy", "home"), "all-to-all", "register", "linearizable", reads},

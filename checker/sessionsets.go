@@ -1,122 +1,209 @@
 package checker
 
-import "github.com/mlcheck/mlcheck/history"
+import (
+	"slices"
 
-// setWalk is what one session knows of one set.
+	"github.com/mlcheck/mlcheck/history"
+)
+
+// setWalk is what one session knows of one set. An element is looked at when it
+// comes or goes, and when the session has just added or removed it; what stays as
+// it is needs no look.
 type setWalk struct {
-	session     int32
-	added, seen []known // elements that must be shown: own adds, and elements seen
-	gone        []known // own removes
-	open        []known // elements whose add is in the past and whose absence nothing explains
-	taken       []int32 // by run of the key: how many of its writes came into the past
-	shown       []int32 // element → the number of the last read that showed it
-	reads       int32   // of this session and, before it began, of others
-	began       int32
-	list, fresh []int32 // what the last read showed: all, and what the session had not seen before
+	last      int32   // the step of the last read, or -1
+	shown     []bool  // element → whether the last read showed it
+	ever      []bool  // element → whether any read did
+	head      []int32 // element → what is known of it, a position in entries + 1
+	entries   []known
+	touched   []int32 // elements to look at
+	own, seen int     // how many entries say that an element must be shown
 }
 
-// known is an element, the own add or remove of it, and for an element that was
-// seen the event that saw it first.
+// known is the own add or remove of an element, or the add of one that was seen,
+// and the event that saw it first.
 type known struct {
-	elem, event, reader int32
+	event, reader int32 // reader: -1 for own ones
+	gone          bool  // a remove: it must not be shown
+	next          int32 // the next entry of the element, like head
 }
 
-// setWalkOf is what the session that is walked knows of a set.
-func (w *sessionWalk) setWalkOf(key int32) *setWalk {
+func newSetWalk(elements int) *setWalk {
+	return &setWalk{last: -1, shown: make([]bool, elements), ever: make([]bool, elements), head: make([]int32, elements)}
+}
+
+func (sw *setWalk) know(elem int32, k known) {
+	k.next = sw.head[elem]
+	sw.entries = append(sw.entries, k)
+	sw.head[elem] = int32(len(sw.entries))
+	sw.count(k, 1)
+}
+
+func (sw *setWalk) count(k known, n int) {
+	switch {
+	case k.gone:
+	case k.reader >= 0:
+		sw.seen += n
+	default:
+		sw.own += n
+	}
+}
+
+func (w *sessionWalk) setStep(key, e, s int32) {
+	sk := w.ix.sets[key]
 	sw := w.sets[key]
 	if sw == nil {
-		sw = &setWalk{shown: make([]int32, len(w.ix.sets[key].elems))}
+		sw = newSetWalk(len(sk.elems))
 		w.sets[key] = sw
 	}
-	if sw.session != w.sessions {
-		sw.session, sw.began = w.sessions, sw.reads
-		sw.added, sw.seen, sw.gone, sw.open, sw.taken = sw.added[:0], sw.seen[:0], sw.gone[:0], sw.open[:0], sw.taken[:0]
+	h := w.ix.h
+	if h.StepF(int(s)) == history.Read {
+		w.readSet(sk, sw, e, s)
+		return
 	}
-	return sw
+	if v, ok := h.StepInt(int(s)); ok {
+		sw.know(sk.at[v], known{event: e, reader: -1, gone: h.StepF(int(s)) == history.Remove})
+		sw.touched = append(sw.touched, sk.at[v])
+	}
 }
 
-// mark notes which elements a read shows.
-func (sw *setWalk) mark(sk *setKey, list []int64) {
-	sw.reads++
-	sw.list, sw.fresh = sw.list[:0], sw.fresh[:0]
-	for _, v := range list {
-		i, ok := sk.at[v]
-		if !ok || sw.shown[i] == sw.reads {
-			continue
+func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
+	var fresh []int32
+	for _, i := range sw.change(w.ix, sk, s) {
+		sw.touched = append(sw.touched, i)
+		if sw.shown[i] && !sw.ever[i] {
+			sw.ever[i] = true
+			fresh = append(fresh, i)
 		}
-		if sw.shown[i] <= sw.began {
-			sw.fresh = append(sw.fresh, i)
-		}
-		sw.shown[i] = sw.reads
-		sw.list = append(sw.list, i)
 	}
-}
-
-// setStep notes what the session itself adds and removes.
-func (w *sessionWalk) setStep(sw *setWalk, sk *setKey, e, s int32) {
-	v, ok := w.ix.h.StepInt(int(s))
-	switch {
-	case !ok:
-	case w.ix.h.StepF(int(s)) == history.Add:
-		sw.added = append(sw.added, known{sk.at[v], e, -1})
-	default:
-		sw.gone = append(sw.gone, known{sk.at[v], e, -1})
+	own, seen := sw.own, sw.seen
+	slices.Sort(sw.touched)
+	look := slices.Compact(sw.touched)
+	sw.touched = nil
+	var back setBack
+	for _, i := range look {
+		own -= w.settle(sk, sw, i, e, &back)
 	}
-}
-
-// readSet looks for what a read lacks though the session had added or seen it,
-// and for what it shows though the session had taken it out. A read breaks each
-// guarantee once at most.
-func (w *sessionWalk) readSet(sw *setWalk, sk *setKey, e, s int32) {
-	w.chanceIf(len(sw.added) > 0 && sw.added[0].event != e, len(sw.seen) > 0)
-	back := w.mustNotShow(sk, sw, e)
-	var missing *known
-	if sw.added, missing = w.mustShow(sk, sw, sw.added, e); back == nil {
-		back = missing
-	}
-	w.found.own.noteElement(s, back)
-	sw.seen, missing = w.mustShow(sk, sw, sw.seen, e)
-	w.found.seen.noteElement(s, missing)
-	for _, i := range sw.fresh {
+	w.chanceIf(own > 0, seen > 0)
+	w.found.own.noteElement(s, back.gone, back.own)
+	w.found.seen.noteElement(s, back.seen, nil)
+	for _, i := range fresh {
 		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 && w.before(w.ix.eventOf(adds[0]), e) {
-			sw.seen = append(sw.seen, known{i, w.ix.eventOf(adds[0]), e})
+			sw.know(i, known{event: w.ix.eventOf(adds[0]), reader: e})
 		}
 	}
 }
 
-// mustShow is the first of some elements that a read lacks, and those that must
-// be shown from then on: an absence that a remove explains stays explained.
-func (w *sessionWalk) mustShow(sk *setKey, sw *setWalk, must []known, e int32) ([]known, *known) {
-	kept := must[:0]
-	for i, m := range must {
-		if m.event != e && sw.shown[m.elem] != sw.reads { // what the operation that reads added is not asked for
-			if w.excusesAbsence(sk.elems[m.elem].removes, m.event, e) {
-				continue
+// change takes over what a read shows, and returns the elements that came or went.
+func (sw *setWalk) change(ix *index, sk *setKey, s int32) (changed []int32) {
+	r := ix.reads[s]
+	turn := func(v int64, shown bool) {
+		if i, ok := sk.at[v]; ok && sw.shown[i] != shown {
+			sw.shown[i] = shown
+			changed = append(changed, i)
+		}
+	}
+	came, went := r.came, r.went
+	if r.base != sw.last { // it is told by its difference from another read, or from none
+		came, went = asList(ix.h.StepValue(int(s))), nil
+		here := make(map[int64]bool, len(came))
+		for _, v := range came {
+			here[v] = true
+		}
+		for i := range sk.elems {
+			if !here[sk.elems[i].v] {
+				turn(sk.elems[i].v, false)
 			}
-			return append(kept, must[i:]...), &m
-		}
-		kept = append(kept, m)
-	}
-	return kept, nil
-}
-
-// mustNotShow is the first element that a read shows though the session had
-// taken it out and no add may have brought it back. What nobody added at all is
-// out of thin air, and no state from before that remove.
-func (w *sessionWalk) mustNotShow(sk *setKey, sw *setWalk, e int32) *known {
-	for i, m := range sw.gone {
-		adds := sk.elems[m.elem].adds
-		if m.event != e && sw.shown[m.elem] == sw.reads && len(w.ix.mayHaveHappened(adds)) > 0 && !w.excusesPresence(adds, m.event) {
-			return &sw.gone[i]
 		}
 	}
-	return nil
+	for _, v := range came {
+		turn(v, true)
+	}
+	for _, v := range went {
+		turn(v, false)
+	}
+	sw.last = s
+	return changed
 }
 
-// noteElement counts the read in step s, if an element shows that it went back.
-func (g *guarantee) noteElement(s int32, m *known) {
-	if m != nil {
-		g.broken = append(g.broken, sessionFinding{s, m.event, m.reader, m.elem})
+// setBack is what a read shows wrongly, the first of each kind: an element that the
+// session took out, and elements missing that it added or had seen.
+type setBack struct{ gone, own, seen *lostElement }
+
+type lostElement struct {
+	known
+	elem int32
+}
+
+func (b *setBack) note(k known, elem int32) {
+	at := &b.own
+	switch {
+	case k.gone:
+		at = &b.gone
+	case k.reader >= 0:
+		at = &b.seen
+	}
+	if *at == nil {
+		*at = &lostElement{k, elem}
+	}
+}
+
+// settle judges what is known of one element by what the read at e shows, and
+// forgets what is explained. What is broken is looked at again by the next read,
+// since every read of it counts. It returns how many own adds are of e itself.
+func (w *sessionWalk) settle(sk *setKey, sw *setWalk, i, e int32, back *setBack) (same int) {
+	at := sw.head[i]
+	sw.head[i] = 0
+	again := false
+	for at > 0 {
+		k := &sw.entries[at-1]
+		next := k.next
+		if k.reader < 0 && k.event == e { // the read that counts is still to come
+			again = true
+			if !k.gone {
+				same++
+			}
+		}
+		keep, wrong := w.stands(&sk.elems[i], k, e, sw.shown[i])
+		if keep {
+			k.next, sw.head[i] = sw.head[i], at
+		} else {
+			sw.count(*k, -1)
+		}
+		if wrong {
+			again = true
+			back.note(*k, i)
+		}
+		at = next
+	}
+	if again {
+		sw.touched = append(sw.touched, i)
+	}
+	return same
+}
+
+// stands says whether what is known of an element is still to be watched, and
+// whether the read at e breaks it. What nobody added at all is out of thin air,
+// and no state from before its removal.
+func (w *sessionWalk) stands(el *element, k *known, e int32, shown bool) (keep, wrong bool) {
+	switch {
+	case k.reader < 0 && k.event == e:
+		return true, false
+	case k.gone:
+		return true, shown && len(w.ix.mayHaveHappened(el.adds)) > 0 && !w.excusesPresence(el.adds, k.event)
+	case shown:
+		return true, false
+	}
+	wrong = !w.excusesAbsence(el.removes, k.event, e)
+	return wrong, wrong
+}
+
+// noteElement counts the read in step s once, if any element shows that it went back.
+func (g *guarantee) noteElement(s int32, first, second *lostElement) {
+	if first == nil {
+		first = second
+	}
+	if first != nil {
+		g.broken = append(g.broken, sessionFinding{s, first.event, first.reader, first.elem})
 	}
 }
 

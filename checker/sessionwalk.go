@@ -6,18 +6,17 @@ import "github.com/mlcheck/mlcheck/history"
 // once, and is cleared by what was touched.
 type sessionWalk struct {
 	*order
-	row      int32           // what was known before the event at hand
-	write    []int32         // key → the session's last write of it, a step + 1
-	read     []int32         // key → its last read that returned a write, a step + 1
-	asked    map[int32]int32 // key → its last read, a step; kept where transactions read as a whole
-	touched  []int32
-	sets     map[int32]*setWalk
-	sessions int32 // how many were begun
-	sights   map[int32]*sights
-	marks    *nodeMarks        // nil: only cc is asked for
-	lists    map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
-	cells    []cell
-	found    judged
+	row     int32           // what was known before the event at hand
+	write   []int32         // key → the session's last write of it, a step + 1
+	read    []int32         // key → its last read that returned a write, a step + 1
+	asked   map[int32]int32 // key → its last read, a step; kept where transactions read as a whole
+	touched []int32
+	sets    map[int32]*setWalk
+	sights  map[int32]*sights
+	marks   *nodeMarks        // nil: only cc is asked for
+	lists   map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
+	cells   []cell
+	found   judged
 }
 
 // reading is one read of a register: its step, its event, and the write that it
@@ -69,8 +68,7 @@ func (w *sessionWalk) begin() {
 		w.write[key], w.read[key] = 0, 0
 	}
 	w.touched, w.row, w.found = w.touched[:0], 0, judged{}
-	w.sights = map[int32]*sights{}
-	w.sessions++
+	w.sets, w.sights = map[int32]*setWalk{}, map[int32]*sights{}
 	if w.marks != nil {
 		w.marks.begin()
 	}
@@ -83,17 +81,11 @@ func (w *sessionWalk) touch(key int32) {
 }
 
 func (w *sessionWalk) set(key, e, s int32) {
-	sk, sw := w.ix.sets[key], w.setWalkOf(key)
-	if w.ix.h.StepF(int(s)) != history.Read {
-		if w.marks != nil {
-			w.setStep(sw, sk, e, s)
-		}
-		return
+	if w.ix.h.StepF(int(s)) == history.Read {
+		w.badSetRead(key, e, s, &w.found.causes)
 	}
-	sw.mark(sk, asList(w.ix.h.StepValue(int(s))))
-	w.badSetRead(sw, key, e, s)
 	if w.marks != nil {
-		w.readSet(sw, sk, e, s)
+		w.setStep(key, e, s)
 	}
 }
 

@@ -2,7 +2,6 @@ package checker
 
 import (
 	"context"
-	"math"
 	"slices"
 	"sort"
 
@@ -108,7 +107,7 @@ func (ix *index) tellChain(chain []int32) []setRead {
 type differ struct {
 	h         *history.History
 	now, last []int32         // pieces
-	lone      int64           // a value that is no list, or noElement
+	lone      []int64         // a value that is no list, if the last read was one
 	count     map[int64]int32 // element → how often it is shown
 	many      []int64         // those that are shown more than once
 	size      int
@@ -116,11 +115,8 @@ type differ struct {
 	delta     map[int64]int32 // scratch: element → the same
 }
 
-// noElement stands for no number. That it comes and goes is never told.
-const noElement = math.MinInt64
-
 func newDiffer(h *history.History) *differ {
-	return &differ{h: h, lone: noElement, count: map[int64]int32{}, pieces: map[int32]int32{}, delta: map[int64]int32{}}
+	return &differ{h: h, count: map[int64]int32{}, pieces: map[int32]int32{}, delta: map[int64]int32{}}
 }
 
 // read is what step s shows that the step before did not, and the other way
@@ -134,23 +130,27 @@ func (d *differ) read(s int32) (came, went []int64) {
 	for len(old) > 0 && len(fresh) > 0 && old[len(old)-1] == fresh[len(fresh)-1] {
 		old, fresh = old[:len(old)-1], fresh[:len(fresh)-1]
 	}
-	lone := int64(noElement)
+	gone := d.lone
 	if v, ok := d.h.StepInt(int(s)); ok && v != 0 {
-		lone = v
+		d.lone = []int64{v}
+	} else {
+		d.lone = nil
 	}
 	d.differences(old, fresh)
-	d.delta[lone]++
-	d.delta[d.lone]--
-	delete(d.delta, noElement)
+	for _, v := range d.lone {
+		d.delta[v]++
+	}
+	for _, v := range gone {
+		d.delta[v]--
+	}
 	for _, p := range fresh {
 		came, went = d.settle(d.h.Piece(p), came, went)
 	}
 	for _, p := range old {
 		came, went = d.settle(d.h.Piece(p), came, went)
 	}
-	came, went = d.settle([]int64{lone, d.lone}, came, went)
-	d.lone = lone
-	return came, went
+	came, went = d.settle(d.lone, came, went)
+	return d.settle(gone, came, went)
 }
 
 // differences counts by how much the number of each element changes.
