@@ -166,6 +166,10 @@ func (ix *index) lostDigits(r *Result, key int32, exact *ternary) (lost []*lostD
 			if here[n] = unread; s < 0 {
 				continue
 			}
+			if ix.h.StepIsList(int(s)) { // that is no number to judge
+				all = false
+				continue
+			}
 			here[n] = superseded
 			if v, _ := ix.h.StepInt(int(s)); times(v, i) > 0 {
 				here[n] = survived

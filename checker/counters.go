@@ -126,6 +126,10 @@ func (t *counterKey) ends(ix *index) (off astray, shown int32) {
 		if s < 0 {
 			continue
 		}
+		if ix.h.StepIsList(int(s)) { // that is no number to judge
+			all = false
+			continue
+		}
 		v, _ := ix.h.StepInt(int(s))
 		switch t.judgeEnd(v) {
 		case twice:

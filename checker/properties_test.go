@@ -215,6 +215,7 @@ func TestProperties(t *testing.T) {
 		{name: "two elements", property: "no-duplicates", want: "holds", text: "s1@n1 app l 1\ns1@n1 app l 2\ns2@n2 r l [1 2]\n"},
 		{name: "a counter above its interval", property: "no-duplicates", want: "violated 1 above its interval", text: "s1@n1 inc c 2\n" + atRest + finals("c", "4")},
 		{name: "an increment that may have happened", property: "no-duplicates", want: "holds", text: "s1@n1 inc c 2\ns1@n1 inc c 2 info\n" + atRest + finals("c", "4")},
+		{name: "a counter that is shown as a list", property: "no-duplicates", want: "unknown", text: "s1@n1 inc c 2 info\ns2@n2 r s [1]\ns2@n2 r s [2]\ns2@n2 r s [3]\ns2@n2 r s [4]\n" + atRest + finals("c", "[7]")},
 		{name: "registers cannot tell", property: "no-duplicates", want: "not decided", text: "s1@n1 w x 1\n"},
 	} {
 		t.Run(strings.ReplaceAll(tc.property+": "+tc.name, " ", "_"), func(t *testing.T) {

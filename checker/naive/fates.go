@@ -32,7 +32,7 @@ func durability(m *model) []Violation {
 		v := Violation{Label: "below its interval"}
 		for _, s := range steps {
 			v.Ops = append(v.Ops, m.ops[m.steps[s].op].Index)
-			all = all && m.steps[s].Value.N < low
+			all = all && m.steps[s].Value.List == nil && m.steps[s].Value.N < low
 		}
 		if all {
 			found = append(found, v)

@@ -48,7 +48,7 @@ func noDuplicates(m *model) []Violation {
 		_, high := m.interval(key)
 		steps, _ := m.lasts(end, key)
 		for _, s := range steps {
-			if end.known() && m.steps[s].Value.N > high {
+			if end.known() && m.steps[s].Value.List == nil && m.steps[s].Value.N > high {
 				found = append(found, m.wrong("above its interval", m.steps[s].op))
 			}
 		}
