@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,7 +84,8 @@ func TestACheckOfCausalMemoryThatIsStoppedIsNoPass(t *testing.T) {
 	if r := checkCM(withIndex(context.Background(), ix), ix); r.Verdict != Holds {
 		t.Fatalf("%s: %s", r.Verdict, r.Reason)
 	}
-	ctx := &tired{Context: withIndex(context.Background(), ix), left: 3}
+	ctx := &tired{Context: withIndex(context.Background(), ix)}
+	ctx.left.Store(3)
 	if r := checkCM(ctx, ix); r.Verdict != Unknown {
 		t.Errorf("%s: %s", r.Verdict, r.Reason)
 	}
@@ -92,11 +94,11 @@ func TestACheckOfCausalMemoryThatIsStoppedIsNoPass(t *testing.T) {
 // tired is a context that ends after it was asked a few times.
 type tired struct {
 	context.Context
-	left int
+	left atomic.Int32
 }
 
 func (c *tired) Err() error {
-	if c.left--; c.left < 0 {
+	if c.left.Add(-1) < 0 {
 		return errors.New("tired")
 	}
 	return nil

@@ -60,7 +60,7 @@ func TestAConsistentSuffixChangesNothing(t *testing.T) {
 			t.Fatalf("%v\nwith %v (-before +after)\n%s", ops, longer[len(ops):], diff)
 		}
 	})
-	if broken == 0 {
+	if broken == 0 && !raceEnabled {
 		t.Error("no history was broken before: the test says little")
 	}
 }
@@ -86,7 +86,7 @@ func TestRemovingAnUnreadWriteBreaksNothing(t *testing.T) {
 			mended++
 		}
 	})
-	if removed < 20 || mended == 0 {
+	if !raceEnabled && (removed < 20 || mended == 0) { // with -race there are few
 		t.Errorf("%d writes were removed, and mended %d histories: the test says little", removed, mended)
 	}
 }
