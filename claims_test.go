@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,25 +13,24 @@ import (
 	"github.com/mlcheck/mlcheck/history"
 )
 
-// judged runs a Test in the simulated world and checks it, without reports.
-func judged(t *testing.T, test Test) *checker.Results {
+// historyOf runs a Test in the simulated world and returns its history.
+func historyOf(t testing.TB, test Test) *history.History {
 	t.Helper()
 	p, err := test.plan()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runner{plan: p, dir: t.TempDir(), opt: Options{Progress: func(string, ...any) {}}}
-	if err := r.record(context.Background()); err != nil {
+	h, err := p.simulated(context.Background())
+	if err != nil {
 		t.Fatalf("seed %d: %v", test.Seed, err)
 	}
-	h, err := history.Open(filepath.Join(r.dir, historyFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(r.dir); err != nil {
-		t.Fatal(err)
-	}
-	return checker.Check(context.Background(), h, checker.Options{})
+	return h
+}
+
+// judged runs a Test in the simulated world and checks it, without reports.
+func judged(t *testing.T, test Test) *checker.Results {
+	t.Helper()
+	return checker.Check(context.Background(), historyOf(t, test), checker.Options{})
 }
 
 // seeds is how many seeds each configuration gets: MLCHECK_SEEDS, or few.

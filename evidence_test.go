@@ -15,24 +15,6 @@ import (
 	"github.com/mlcheck/mlcheck/history"
 )
 
-// historyOf runs a Test in the simulated world and opens its history.
-func historyOf(t *testing.T, test Test) *history.History {
-	t.Helper()
-	p, err := test.plan()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &runner{plan: p, dir: t.TempDir(), opt: Options{Progress: func(string, ...any) {}}}
-	if err := r.record(context.Background()); err != nil {
-		t.Fatalf("seed %d: %v", test.Seed, err)
-	}
-	h, err := history.Open(filepath.Join(r.dir, historyFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
 // Whatever the reference store does wrong under faults is confirmed, shows in a
 // few operations, and is found again in the file of these alone.
 func TestEveryFindingStandsAlone(t *testing.T) {

@@ -83,14 +83,15 @@ func (r *runner) run(ctx context.Context) (*Outcome, error) {
 type runner struct {
 	*plan
 	opt      Options
-	dir      string
+	dir      string        // "": the history stays in memory
 	cluster  world.Cluster // nil: to be deployed
 	rec      *history.Recorder
-	value    atomic.Int64 // the last number that was written
-	recorded bool         // the history holds something
-	readers  []*session   // by node: who reads there since clients are closed
-	moving   bool         // replication had not come to rest at the deadline
-	stop     func()       // ends the work early: the run cannot go on
+	memory   *history.Memory // where rec keeps the history, if it does
+	value    atomic.Int64    // the last number that was written
+	recorded bool            // the history holds something
+	readers  []*session      // by node: who reads there since clients are closed
+	moving   bool            // replication had not come to rest at the deadline
+	stop     func()          // ends the work early: the run cannot go on
 	kept     string
 }
 
@@ -105,14 +106,8 @@ func (r *runner) record(ctx context.Context) (err error) {
 	if err := r.refuseImpossible(); err != nil {
 		return err
 	}
-	r.rec, err = history.Create(filepath.Join(r.dir, historyFile), r.header(), r.cluster.Now)
-	if err != nil {
-		return fmt.Errorf("the history cannot be written: %w", err)
-	}
-	r.recorded = true
-	pointLatest(r.opt.Store, r.dir)
-	if err := r.saveInfo(); err != nil {
-		return errors.Join(err, r.rec.Close())
+	if err := r.start(); err != nil {
+		return err
 	}
 	defer func() {
 		if unsealed := r.seal(); !errors.Is(err, r.rec.Err()) {
@@ -136,6 +131,25 @@ func (r *runner) record(ctx context.Context) (err error) {
 		}
 	}
 	r.stage(history.StageEnd, "", "")
+	return nil
+}
+
+// start opens the history, in the run's folder if it has one.
+func (r *runner) start() (err error) {
+	if r.dir == "" {
+		r.memory = history.NewMemory(r.header(), r.cluster.Now)
+		r.rec = r.memory.Recorder
+		return nil
+	}
+	r.rec, err = history.Create(filepath.Join(r.dir, historyFile), r.header(), r.cluster.Now)
+	if err != nil {
+		return fmt.Errorf("the history cannot be written: %w", err)
+	}
+	r.recorded = true
+	pointLatest(r.opt.Store, r.dir)
+	if err := r.saveInfo(); err != nil {
+		return errors.Join(err, r.rec.Close())
+	}
 	return nil
 }
 

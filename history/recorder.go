@@ -9,20 +9,12 @@ import (
 	"time"
 )
 
-// What ends a frame, counted in events, in time on the history's clock, and in
-// bytes of lines. All three are functions of the events, so the same events
-// give the same file. The last one bounds memory where reads return long lists.
-const (
-	frameEvents = 4096
-	frameTime   = time.Second
-	frameBytes  = 1 << 20
-)
-
-// Recorder writes a history while it happens. All methods are safe for
-// concurrent use; an event's index is its place in the file, from 1.
+// Recorder takes down a history while it happens: [Create] writes it to a file,
+// [NewMemory] keeps it. All methods are safe for concurrent use; an event's index
+// is its place in the history, from 1.
 //
-// An event costs its line in a buffer. Compressing and writing happen in the
-// background; only a disk that falls four frames behind makes callers wait.
+// In a file an event costs its line in a buffer. Compressing and writing happen in
+// the background; only a disk that falls four frames behind makes callers wait.
 //
 // The first failure to write (a full disk) sticks: Err returns it, and the run
 // ends with it. The same goes for events that no reader would accept, such as
@@ -30,17 +22,26 @@ const (
 // and what was recorded before and after stays readable.
 type Recorder struct {
 	now func() time.Duration
-	out *frameWriter
+	to  sink
 
 	mu      sync.Mutex
-	lines   []byte // the frame being filled
-	events  int    // in lines
-	start   time.Duration
 	last    time.Duration
 	index   int
 	open    sessions // shape of the session's open operation
 	misused error
 	closed  bool
+}
+
+// sink is where the events go that a recorder accepts, in their order. Its errors
+// are about the event; what failed before, such as a disk, err tells.
+type sink interface {
+	invoke(i int, at time.Duration, session int, node string, steps []Step, final bool) error
+	complete(i int, at time.Duration, session int, node string, o Outcome, steps []Step, m Meta) error
+	event(ev Event) error
+	flush(written chan<- struct{}) // closes written once everything so far is safe
+	seal()                         // nothing comes after it
+	wait()                         // until everything is safe
+	err() error
 }
 
 // Create opens the history file of a run and writes its header. A file that is
@@ -75,7 +76,7 @@ func newRecorder(f disk, hd Header, now func() time.Duration) (*Recorder, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Recorder{now: now, out: out}, nil
+	return &Recorder{now: now, to: &fileSink{out: out}}, nil
 }
 
 // Invoke records the start of an operation and returns its index and time.
@@ -86,9 +87,11 @@ func (r *Recorder) Invoke(session int, node string, steps []Step, final bool) (i
 		return r.refuse(err)
 	}
 	index, at = r.tick()
+	if err := r.to.invoke(index, at, session, node, steps, final); err != nil {
+		return r.refuse(err)
+	}
+	r.index = index
 	r.open.set(session, shapeOf(steps))
-	r.lines = appendInvoke(r.lines, index, at, session, node, steps, final, Meta{})
-	r.tock()
 	return index, at
 }
 
@@ -101,9 +104,11 @@ func (r *Recorder) Complete(session int, node string, o Outcome, steps []Step, m
 		return r.refuse(err)
 	}
 	index, at = r.tick()
+	if err := r.to.complete(index, at, session, node, o, steps, m); err != nil {
+		return r.refuse(err)
+	}
+	r.index = index
 	r.open.set(session, 0)
-	r.lines = appendComplete(r.lines, index, at, session, node, o, steps, m)
-	r.tock()
 	return index, at
 }
 
@@ -115,38 +120,17 @@ func (r *Recorder) Event(ev Event) (index int, at time.Duration) {
 		return r.refuse(err)
 	}
 	ev.Index, ev.T = r.tick()
-	r.lines = appendEvent(r.lines, ev)
-	r.tock()
+	if err := r.to.event(ev); err != nil {
+		return r.refuse(err)
+	}
+	r.index = ev.Index
 	return ev.Index, ev.T
 }
 
-// tick takes the next index and the time, and ends a frame that is a second old.
+// tick is the index and the time of the next event.
 func (r *Recorder) tick() (int, time.Duration) {
 	r.last = max(r.now(), r.last)
-	if r.events > 0 && r.last-r.start >= frameTime {
-		r.cut(nil)
-	}
-	if r.events == 0 {
-		r.start = r.last
-	}
-	r.index++
-	return r.index, r.last
-}
-
-// tock counts an event that was added, and ends a frame that is full.
-func (r *Recorder) tock() {
-	r.events++
-	if r.events == frameEvents || len(r.lines) >= frameBytes {
-		r.cut(nil)
-	}
-}
-
-// cut hands the frame to the background and takes an empty buffer, waiting for
-// one where the disk is slow. written, if not nil, is closed when the frame and
-// all before it were written.
-func (r *Recorder) cut(written chan<- struct{}) {
-	r.lines = r.out.write(frame{lines: r.lines, events: r.events, written: written})
-	r.events = 0
+	return r.index + 1, r.last
 }
 
 // refuse leaves an event out that no reader would accept.
@@ -234,7 +218,7 @@ func (r *Recorder) Flush() error {
 		r.mu.Unlock()
 		return r.Err()
 	}
-	r.cut(written)
+	r.to.flush(written)
 	r.mu.Unlock()
 	<-written
 	return r.Err()
@@ -242,7 +226,7 @@ func (r *Recorder) Flush() error {
 
 // Err is the first failure to write, or nil.
 func (r *Recorder) Err() error {
-	if err := r.out.err(); err != nil {
+	if err := r.to.err(); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -254,11 +238,10 @@ func (r *Recorder) Err() error {
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	if !r.closed {
-		r.cut(nil)
 		r.closed = true
-		r.out.seal()
+		r.to.seal()
 	}
 	r.mu.Unlock()
-	r.out.wait()
+	r.to.wait()
 	return r.Err()
 }
