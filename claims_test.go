@@ -81,12 +81,12 @@ func rows() []Test {
 			}
 		}
 	}
-	return all
+	return append(all, tokenRows()...)
 }
 
 func TestTheReferenceStoreKeepsWhatItClaims(t *testing.T) {
 	for _, test := range rows() {
-		name := fmt.Sprint(test.Topology, " ", test.Options["policy"], " ", test.Options["delivery"], " reads ", test.Options["reads"], " ", test.Workload)
+		name := fmt.Sprint(test.Topology, " ", test.Options["policy"], " ", test.Options["delivery"], " reads ", test.Options["reads"], " token ", test.Options["token"], " ", test.Workload)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			chances := map[string]int{}

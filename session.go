@@ -25,6 +25,8 @@ type session struct {
 	rand   *rand.Rand
 	node   string
 	client targets.Client
+	token  string // what it has seen, where its clients can tell
+	handed string // of the token: what the present operation handed over
 }
 
 func newSession(r *runner, id int) *session {
@@ -67,6 +69,9 @@ func (s *session) run(ctx context.Context) error {
 
 func (s *session) disconnect() {
 	if s.client != nil {
+		if t, ok := s.client.(targets.Tokens); ok {
+			s.token = t.Token()
+		}
 		_ = s.client.Close() // what it may say concerns nobody any more
 		s.client = nil
 	}
@@ -97,6 +102,7 @@ func (s *session) perform(ctx context.Context, req workload.Request, final bool)
 		}
 		s.disconnect()
 	}
+	op.Meta.Token = s.handed
 	op.Return, op.End = s.rec.Complete(s.id, s.node, op.Outcome, op.Steps, op.Meta)
 	return op, err
 }
@@ -113,14 +119,28 @@ func (s *session) number(steps []history.Step) []history.Step {
 }
 
 func (s *session) do(ctx context.Context, steps []history.Step, final bool) (targets.Done, error) {
+	s.handed = ""
 	if s.client == nil {
 		c, err := s.connect(ctx, final)
 		if err != nil {
 			return targets.Done{}, targets.Refused(fmt.Errorf("cannot connect to %s: %w", s.node, err))
 		}
 		s.client = c
+		if err := s.resume(final); err != nil {
+			return targets.Done{}, targets.Refused(err)
+		}
 	}
 	return s.client.Do(ctx, steps)
+}
+
+// resume hands over what the session has seen. Final reads follow on nothing.
+func (s *session) resume(final bool) error {
+	t, ok := s.client.(targets.Tokens)
+	if !ok || s.token == "" || final {
+		return nil
+	}
+	s.handed = s.token
+	return t.Resume(s.token)
 }
 
 func (s *session) connect(ctx context.Context, final bool) (targets.Client, error) {

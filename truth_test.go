@@ -67,6 +67,8 @@ var truths = []truth{
 	{"home-reads-locally", opts("policy", "home"), "all-to-all", "register", "linearizable", reads},
 	{"certify-nothing", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
 	{"certify-before-reading", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
+	{"token-ignored", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "register", "cc", []string{"ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
+	{"token-of-own-writes", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "rmw", "cc", []string{"ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 }
 
 func (tr truth) test(seed uint64) Test {

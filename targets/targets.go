@@ -189,6 +189,15 @@ type Finals interface {
 	ConnectFinal(context.Context, Node) (Client, error)
 }
 
+// Tokens is an optional capability of a Client: it says what its session has
+// seen, in a causal token, and hands over what the session has seen elsewhere.
+type Tokens interface {
+	Token() string // of all operations so far, and of what was resumed; "": nothing
+	// Resume is called before the first operation, which is to take place after
+	// everything that the token stands for.
+	Resume(token string) error
+}
+
 // ErrRefused marks an operation that certainly did not happen.
 var ErrRefused = errors.New("refused")
 

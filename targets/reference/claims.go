@@ -30,6 +30,9 @@ func promises(cfg config) [][]string {
 	switch cfg.policy.name {
 	case "none":
 		if causal { // every leader is one causal order; leaders differ
+			if cfg.tokens { // a session that moves sees two orders of arrival
+				return [][]string{{"durability"}, ordered, causally}
+			}
 			return [][]string{{"durability"}, ordered, causally, {"cm"}}
 		}
 		return nil
@@ -80,7 +83,7 @@ func byDelivery(cfg config, causal bool) [][]string {
 	switch {
 	case causal: // arbitration is not arrival, so no cm
 		return [][]string{causally, {"ccv"}}
-	case cfg.delivery == fifo: // in the order of each origin, which is monotonic-writes
+	case cfg.delivery == fifo && !cfg.tokens: // in the order of each origin, which is monotonic-writes of those who stay
 		return [][]string{{"monotonic-writes"}}
 	}
 	return nil

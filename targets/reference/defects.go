@@ -34,6 +34,8 @@ const (
 	homeReadsLocal  = "home-reads-locally"
 	certifyNothing  = "certify-nothing"
 	certifyBackward = "certify-before-reading"
+	tokenIgnored    = "token-ignored"
+	tokenOfWrites   = "token-of-own-writes"
 )
 
 // defect is a named mistake, of a kind that real systems have made: what it is,
@@ -76,6 +78,8 @@ var defects = []defect{
 	{homeReadsLocal, "reads are answered locally though they should go home", []string{"home"}, "", nil},
 	{certifyNothing, "transactions are ordered but not checked", []string{"certify"}, "", nil},
 	{certifyBackward, "a transaction is checked when it arrives, and put into the order with the next timer", []string{"certify"}, "", nil},
+	{tokenIgnored, "a leader serves a session that has moved at once, whatever its token says", nil, "", nil},
+	{tokenOfWrites, "a token names what its session has written, and not what it has read", nil, "", nil},
 }
 
 func defectNames() []string {
@@ -105,6 +109,8 @@ func (c config) checkDefect() error {
 			return fmt.Errorf("-o defect=%s is a mistake of delivery %s, not of %s", d.name, d.delivery, c.delivery)
 		case len(d.topologies) > 0 && !slices.Contains(d.topologies, c.topology):
 			return fmt.Errorf("-o defect=%s is a mistake of topology %s, not of %s", d.name, strings.Join(d.topologies, " or "), c.topology)
+		case !c.tokens && (d.name == tokenIgnored || d.name == tokenOfWrites):
+			return fmt.Errorf("-o defect=%s is a mistake of -o token=on", d.name)
 		case c.delivery == antiEntropy && d.ofStreams():
 			return fmt.Errorf("-o defect=%s is a mistake in streams of updates, which anti-entropy has none of", d.name)
 		}

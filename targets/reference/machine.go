@@ -25,6 +25,7 @@ type machine struct {
 	ticks   int      // timers that have rung
 	updates []update // everything applied, in order: what anti-entropy hands out
 	central central
+	held    []held // orders that wait for what their sessions have seen
 	defects delayed
 	out     []targets.Out
 }
@@ -83,6 +84,7 @@ func (m *machine) Step(in targets.In) []targets.Out {
 	case targets.Request:
 		m.request(in)
 	}
+	m.serveHeld(in.Wall)
 	return m.out
 }
 

@@ -17,6 +17,7 @@ type order struct {
 	steps []history.Step
 	had   map[string]had // by key: what a write by this client replaces
 	local bool           // answer from what is here: final reads
+	token token          // what its session has seen elsewhere
 }
 
 // had are the versions that a client has read of a key: their names, and with
@@ -48,7 +49,11 @@ func (m *machine) request(in targets.In) {
 			m.reply(in.From, refusal(err))
 			return
 		}
-		m.execute(in.From, o, in.Wall)
+		if !o.token.fits(len(m.cfg.nodes)) {
+			m.reply(in.From, refusal(fmt.Errorf("the token %s is of other leaders", o.token)))
+			return
+		}
+		m.serve(in.From, o, in.Wall)
 	default:
 		m.reply(in.From, refusal(fmt.Errorf("unknown request")))
 	}
@@ -152,5 +157,8 @@ func (m *machine) result(o *order, own *pending) []byte {
 		own.known = nil
 	}
 	e.had(own.known)
+	if m.cfg.tokens {
+		e.token(m.token(own))
+	}
 	return e.b
 }

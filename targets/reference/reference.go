@@ -43,6 +43,10 @@ func (Target) Options() []targets.Option {
 			Name: "reads", Default: readsDecided, Values: []string{readsDecided, readsLocal},
 			Help: "policies home and certify: decided, reads go where writes go, to the home or through the order; local, every leader answers from what it has",
 		},
+		{
+			Name: "token", Default: off, Values: []string{off, on},
+			Help: "on: a session that moves hands over a causal token, which says what it has seen (a version vector and a stamp), and its new leader serves it once all of that has arrived",
+		},
 		{Name: "defect", Default: noDefect, Values: defectNames(), Help: defectHelp()},
 	}
 }
@@ -55,6 +59,8 @@ const (
 	antiEntropy  = "anti-entropy"
 	readsDecided = "decided"
 	readsLocal   = "local"
+	on           = "on"
+	off          = "off"
 )
 
 type config struct {
@@ -64,6 +70,7 @@ type config struct {
 	policy   policy
 	delivery string
 	reads    string
+	tokens   bool
 	defect   string
 }
 
@@ -78,7 +85,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	}
 	cfg := config{
 		nodes: c.Nodes, links: links, topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
-		delivery: c.Options["delivery"], reads: c.Options["reads"], defect: c.Options["defect"],
+		delivery: c.Options["delivery"], reads: c.Options["reads"], tokens: c.Options["token"] == on, defect: c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
 		return targets.Plan{}, err
@@ -116,7 +123,7 @@ func (s system) Connect(ctx context.Context, n targets.Node) (targets.Client, er
 	if err != nil {
 		return nil, err
 	}
-	return &client{conn: conn, node: n.Name()}, nil
+	return &client{conn: conn, node: n.Name(), tokens: s.cfg.tokens}, nil
 }
 
 // ConnectFinal opens a client that is answered by the node itself, whoever decides.
@@ -125,7 +132,7 @@ func (s system) ConnectFinal(ctx context.Context, n targets.Node) (targets.Clien
 	if err != nil {
 		return nil, err
 	}
-	return &client{conn: conn, node: n.Name(), local: true}, nil
+	return &client{conn: conn, node: n.Name(), local: true, tokens: s.cfg.tokens}, nil
 }
 
 type client struct {
@@ -133,13 +140,17 @@ type client struct {
 	node  string
 	local bool
 	had   map[string]had // what it has read, by key, where that matters
+
+	tokens bool
+	seen   token // by the session
+	hand   token // to be handed over with the next operation
 }
 
 // Do performs the steps in one request.
 func (c *client) Do(ctx context.Context, ss []history.Step) (targets.Done, error) {
 	e := enc{}
 	e.byte(askSteps)
-	e.order(order{ss, c.had, c.local})
+	e.order(order{ss, c.had, c.local, c.hand})
 	d, err := c.ask(ctx, e.b)
 	if err != nil {
 		return targets.Done{}, err
@@ -151,6 +162,10 @@ func (c *client) Do(ctx context.Context, ss []history.Step) (targets.Done, error
 	}
 	done.Meta.Ctx = d.string()
 	known := d.had()
+	seen := c.seen
+	if c.tokens {
+		seen = seen.and(d.token())
+	}
 	if d.err != nil {
 		return targets.Done{}, fmt.Errorf("%s's answer: %w", c.node, d.err)
 	}
@@ -158,6 +173,7 @@ func (c *client) Do(ctx context.Context, ss []history.Step) (targets.Done, error
 		c.had = map[string]had{}
 	}
 	maps.Copy(c.had, known)
+	c.seen, c.hand = seen, token{}
 	return done, nil
 }
 

@@ -219,9 +219,10 @@ func (e *enc) order(o order) {
 	e.steps(o.steps)
 	e.had(o.had)
 	e.bool(o.local)
+	e.token(o.token)
 }
 
-func (d *dec) order() order { return order{d.steps(), d.had(), d.bool()} }
+func (d *dec) order() order { return order{d.steps(), d.had(), d.bool(), d.token()} }
 
 func (e *enc) had(known map[string]had) {
 	e.uint(uint64(len(known)))

@@ -1,0 +1,37 @@
+package mlcheck
+
+import "time"
+
+// tokenRows are configurations whose sessions move and hand over what they have seen.
+func tokenRows() []Test {
+	var all []Test
+	for _, row := range []struct{ policy, delivery, topology, reads, workload string }{
+		{"none", "causal", "all-to-all", "decided", "register"},
+		{"none", "fifo", "ring", "decided", "register"},
+		{"lww-wall", "causal", "all-to-all", "decided", "register"},
+		{"lww-wall", "fifo", "star", "decided", "register"},
+		{"lww-hlc", "fifo", "all-to-all", "decided", "register"},
+		{"lww-hlc", "unordered", "all-to-all", "decided", "register"},
+		{"lww-hlc", "anti-entropy", "ring", "decided", "register"},
+		{"lww-hlc", "causal", "all-to-all", "decided", "register"},
+		{"lww-lamport", "fifo", "ring", "decided", "register"},
+		{"lww-lamport", "fifo", "star", "decided", "removals"},
+		{"lww-lamport", "causal", "all-to-all", "decided", "rmw"},
+		{"replica-priority", "causal", "all-to-all", "decided", "register"},
+		{"siblings", "causal", "all-to-all", "decided", "rmw"},
+		{"siblings", "unordered", "all-to-all", "decided", "register"},
+		{"counter", "unordered", "all-to-all", "decided", "counter-exact"},
+		{"add-wins", "causal", "all-to-all", "decided", "set"},
+		{"remove-wins", "unordered", "all-to-all", "decided", "set"},
+		{"home", "fifo", "all-to-all", "decided", "register"},
+		{"home", "fifo", "all-to-all", "local", "register"},
+		{"certify", "fifo", "all-to-all", "local", "register"},
+		{"certify", "fifo", "all-to-all", "decided", "rmw"},
+	} {
+		all = append(all, Test{
+			Topology: row.topology, Workload: row.workload, Nemesis: []string{"partition", "clock"}, Time: 8 * time.Second, Moves: Share(0.3),
+			Options: map[string]string{"policy": row.policy, "delivery": row.delivery, "reads": row.reads, "token": "on"},
+		})
+	}
+	return all
+}
