@@ -159,6 +159,7 @@ type In struct {
 	Wall time.Time // the node's own wall clock, which may be off
 	From string    // peer's name, or the client connection's
 	Body []byte
+	Full bool // the disk takes no more
 }
 
 // Out is one thing that a machine does. Outs of one step happen in order; a
@@ -169,6 +170,7 @@ type Out struct {
 	After time.Duration
 	Body  []byte
 	Sync  bool
+	Eager bool // Message, Reply: leaves at once, even though records are not on disk yet
 }
 
 // Quiet is an optional capability: the target knows whether replication has

@@ -32,6 +32,13 @@ func (c *central) wait(w waiting) uint64 {
 	return c.number
 }
 
+// decidedOn notes that an order was decided on, so that it is not again.
+func (c *central) decidedOn(t ticket) {
+	if t.number > 0 {
+		c.heard[t] = true
+	}
+}
+
 // What a leader is asked to decide on: to execute an order as the home of its
 // keys, or to certify a transaction.
 const (
@@ -58,7 +65,7 @@ func (m *machine) atHome(client string, o order, wall time.Time) {
 		}
 	}
 	if home == m.me || !o.writes() && (m.cfg.reads == readsLocal || m.cfg.has(homeReadsLocal)) {
-		m.reply(client, m.perform(&o, wall))
+		m.reply(client, m.perform(&o, ticket{}, wall))
 		return
 	}
 	e := enc{}
@@ -127,11 +134,11 @@ func (m *machine) askedBy(p *peer, d *dec, wall time.Time) {
 	if d.err != nil || m.central.heard[t] {
 		return
 	}
-	m.central.heard[t] = true
+	m.central.decidedOn(t)
 	if kind == askHome {
 		o := d.order()
 		if d.err == nil {
-			m.answer(p, t.number, m.perform(&o, wall))
+			m.answer(p, t.number, m.perform(&o, t, wall))
 		}
 		return
 	}
@@ -155,6 +162,7 @@ func (m *machine) decide(t ticket, changes []change, reads []lastChange, wall ti
 	}
 	for _, r := range reads {
 		if m.state.row(r.key).last != r.dot {
+			m.log(recDeclined, func(e *enc) { e.ticket(t) })
 			m.answer(m.peer(t.node), t.number, refusal(errors.New("aborted: "+r.key+" was changed since it was read")))
 			return
 		}

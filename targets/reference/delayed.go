@@ -55,7 +55,7 @@ func (m *machine) serveOn() {
 	for _, number := range slices.Sorted(maps.Keys(m.central.waiting)) {
 		if w := m.central.waiting[number]; m.ticks-w.since >= patience {
 			delete(m.central.waiting, number)
-			m.reply(w.client, m.perform(&w.order, time.Time{}))
+			m.reply(w.client, m.perform(&w.order, ticket{}, time.Time{}))
 		}
 	}
 }

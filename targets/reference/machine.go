@@ -28,6 +28,9 @@ type machine struct {
 	held    []held // orders that wait for what their sessions have seen
 	defects delayed
 	out     []targets.Out
+	life    uint64 // starts before this one
+	// registered: this start is in the log. full: the disk takes no more.
+	registered, full bool
 }
 
 func newMachine(cfg config, name string, d targets.Disk) *machine {
@@ -42,24 +45,9 @@ func newMachine(cfg config, name string, d targets.Disk) *machine {
 			m.peers = append(m.peers, &peer{name: other, id: id, sends: to, receives: from, early: map[uint64]update{}})
 		}
 	}
-	for _, record := range d.Read() {
-		m.recover(record)
-	}
+	m.recoverFrom(d)
+	m.central.number = m.life << 32 // no ticket is given out twice
 	return m
-}
-
-// recover applies one record of the log: the link that an update came by (the
-// leader itself for its own), its position on that link, and the update.
-func (m *machine) recover(body []byte) {
-	d := dec{b: body}
-	via, at, u := int(d.uint()), d.uint(), d.update(len(m.cfg.nodes))
-	if d.err != nil {
-		return // a torn last record was never confirmed to anyone
-	}
-	if p := m.peer(via); p != nil && at > 0 {
-		p.took(at)
-	}
-	m.apply(u)
 }
 
 func (m *machine) peer(id int) *peer {
@@ -72,7 +60,10 @@ func (m *machine) peer(id int) *peer {
 
 // Step is one thing that happens.
 func (m *machine) Step(in targets.In) []targets.Out {
-	m.out = nil
+	m.out, m.full = nil, in.Full
+	if !m.full {
+		m.register()
+	}
 	switch in.Kind {
 	case targets.Start:
 		m.emit(targets.Out{Kind: targets.Timer, After: resend})
@@ -96,7 +87,7 @@ func (m *machine) tell(p *peer, body []byte) {
 
 func (m *machine) message(in targets.In) {
 	i := slices.IndexFunc(m.peers, func(p *peer) bool { return p.name == in.From })
-	if i < 0 {
+	if i < 0 || m.full && takesRoom(in.Body) {
 		return
 	}
 	p, d := m.peers[i], &dec{b: in.Body}
@@ -122,25 +113,27 @@ func (m *machine) message(in targets.In) {
 	}
 }
 
+// takesRoom says whether a message from a peer would have to be logged. On a full
+// disk it is as if it had been lost: neither taken nor confirmed, so that it comes
+// again.
+func takesRoom(body []byte) bool {
+	return len(body) > 0 && (body[0] == msgUpdates || body[0] == msgMissing || body[0] == msgAsk)
+}
+
 // accept logs and applies an update that came by a link, at a position of it, and
 // passes it on.
 func (m *machine) accept(u update, via *peer, at uint64) {
 	if m.knows(u) {
 		m.again(u)
+		if at > 0 {
+			m.log(recKnown, func(e *enc) { e.position(via, at) })
+		}
 		return
 	}
 	u.passed |= 1 << m.me
-	m.log(u, via.id, at)
+	m.logUpdate(u, via.id, at)
 	m.apply(u)
 	m.pushAll()
-}
-
-func (m *machine) log(u update, via int, at uint64) {
-	e := enc{}
-	e.uint(uint64(via))
-	e.uint(at)
-	e.update(u)
-	m.emit(targets.Out{Kind: targets.Log, Body: e.b, Sync: true})
 }
 
 // apply makes an update take effect and puts it into the queues of the peers that
@@ -186,7 +179,7 @@ func (m *machine) passesOn(u update, p *peer) bool {
 // commit makes what a transaction has changed an update of this leader.
 func (m *machine) commit(own *pending, t ticket) {
 	u := update{origin: m.me, seq: own.seq, stamp: own.stamp, deps: slices.Clone(m.applied.upTo), changes: own.changes, passed: 1 << m.me, ticket: t}
-	m.log(u, m.me, 0)
+	m.logUpdate(u, m.me, 0)
 	m.apply(u)
 	m.pushAll()
 }

@@ -54,8 +54,8 @@ func TestEveryUpdateIsAppliedOnceByEveryLeaderAndNothingGoesRound(t *testing.T) 
 		n := attacked(t)
 		n.settle(100)
 		for i, d := range n.disks {
-			if len(d.records) != len(n.acked) {
-				t.Fatalf("%s has logged %d updates of the %d that there are\n%s", n.cfg.nodes[i], len(d.records), len(n.acked), n)
+			if got := len(d.updates(n.cfg)); got != len(n.acked) {
+				t.Fatalf("%s has logged %d updates of the %d that there are\n%s", n.cfg.nodes[i], got, len(n.acked), n)
 			}
 		}
 		for i := range n.machines {
@@ -71,8 +71,7 @@ func TestDeliveryKeepsItsOrderAtEveryMoment(t *testing.T) {
 		n := attacked(t)
 		for i, d := range n.disks {
 			applied := make([]uint64, len(n.cfg.nodes))
-			for _, body := range d.records {
-				u := record(n.cfg, body)
+			for _, u := range d.updates(n.cfg) {
 				if ordered := n.cfg.delivery == fifo || n.cfg.delivery == causal; !ordered {
 					break
 				} else if u.seq != applied[u.origin]+1 {
@@ -199,7 +198,7 @@ func TestAStepThatTheStoreDoesNotKnowIsRefused(t *testing.T) {
 		if reply := n.step(0, targets.In{Kind: targets.Request, Body: request([]history.Step{s})}, 0, false); len(reply) == 0 || reply[0] != tellNo {
 			t.Errorf("%+v was answered with %q", s, reply)
 		}
-		if len(n.disks[0].records) > 0 {
+		if len(n.disks[0].updates(n.cfg)) > 0 {
 			t.Errorf("%+v was refused and logged", s)
 		}
 	}

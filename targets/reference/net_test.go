@@ -33,10 +33,12 @@ type leaders struct {
 	letters  []letter
 	acked    []update // what clients were told, or could have been: every update that reached its leader's disk
 	value    int64
+	replies  map[string][]byte // by client
+	full     []bool            // disks that take no more
 }
 
 func newNet(cfg config) *leaders {
-	n := &leaders{cfg: cfg}
+	n := &leaders{cfg: cfg, replies: map[string][]byte{}, full: make([]bool, len(cfg.nodes))}
 	for _, name := range cfg.nodes {
 		d := &memory{}
 		n.disks = append(n.disks, d)
@@ -73,6 +75,7 @@ func drawConfig(t *rapid.T) config {
 // step hands in to machine i and does the first outs of what it says; with
 // crash, the machine dies there and comes back from its disk.
 func (n *leaders) step(i int, in targets.In, outs int, crash bool) (reply []byte) {
+	in.Full = n.full[i]
 	all := n.machines[i].Step(in)
 	if crash {
 		all = all[:min(outs, len(all))]
@@ -81,13 +84,14 @@ func (n *leaders) step(i int, in targets.In, outs int, crash bool) (reply []byte
 		switch o.Kind {
 		case targets.Log:
 			n.disks[i].records = append(n.disks[i].records, o.Body)
-			if u := record(n.cfg, o.Body); u.origin == i {
+			if u, ok := record(n.cfg, o.Body); ok && u.origin == i {
 				n.acked = append(n.acked, u)
 			}
 		case targets.Message:
 			n.letters = append(n.letters, letter{n.cfg.nodes[i], o.To, o.Body})
 		case targets.Reply:
 			reply = o.Body
+			n.replies[o.To] = o.Body
 		}
 	}
 	if crash {
@@ -96,11 +100,26 @@ func (n *leaders) step(i int, in targets.In, outs int, crash bool) (reply []byte
 	return reply
 }
 
-func record(cfg config, body []byte) update {
+// record is the update in a record of the log, if there is one.
+func record(cfg config, body []byte) (update, bool) {
 	d := dec{b: body}
+	if d.byte() != recUpdate {
+		return update{}, false
+	}
 	d.uint()
 	d.uint()
-	return d.update(len(cfg.nodes))
+	return d.update(len(cfg.nodes)), true
+}
+
+// updates are all that a disk has.
+func (d *memory) updates(cfg config) []update {
+	var us []update
+	for _, body := range d.records {
+		if u, ok := record(cfg, body); ok {
+			us = append(us, u)
+		}
+	}
+	return us
 }
 
 func (n *leaders) deliver(l letter, outs int, crash bool) {
@@ -116,15 +135,15 @@ func (n *leaders) adversary(t *rapid.T) {
 	if crash {
 		outs = rapid.IntRange(0, 4).Draw(t, "outs before the crash")
 	}
-	what := rapid.SampledFrom([]string{"write", "write", "write", "deliver", "deliver", "deliver", "repeat", "lose", "timer"}).Draw(t, "what")
-	if len(n.letters) == 0 && what != "write" {
+	what := rapid.SampledFrom([]string{"write", "write", "write", "deliver", "deliver", "deliver", "repeat", "lose", "timer", "disk"}).Draw(t, "what")
+	if len(n.letters) == 0 && what != "write" && what != "disk" {
 		what = "timer"
 	}
 	pick := func() int { return rapid.IntRange(0, len(n.letters)-1).Draw(t, "letter") }
 	switch what {
 	case "write":
 		wall := time.Unix(0, rapid.Int64Range(-50, 50).Draw(t, "wall"))
-		n.step(i, targets.In{Kind: targets.Request, From: "client", Body: n.drawSteps(t), Wall: wall}, outs, crash)
+		n.step(i, targets.In{Kind: targets.Request, From: n.client(), Body: n.drawSteps(t), Wall: wall}, outs, crash)
 	case "deliver":
 		k := pick()
 		l := n.letters[k]
@@ -137,8 +156,15 @@ func (n *leaders) adversary(t *rapid.T) {
 		n.letters = slices.Delete(n.letters, k, k+1)
 	case "timer":
 		n.step(i, targets.In{Kind: targets.Timer}, outs, crash)
+	case "disk":
+		n.full[i] = !n.full[i]
 	}
 }
+
+// client is one that asks for the next value first.
+func (n *leaders) client() string { return clientOf(n.value + 1) }
+
+func clientOf(value int64) string { return "c" + strconv.FormatInt(value, 10) }
 
 func (n *leaders) drawSteps(t *rapid.T) []byte {
 	var ss []history.Step
@@ -167,6 +193,7 @@ func request(ss []history.Step) []byte {
 // settle lets a fair network carry everything to everyone, and says how many
 // rounds that took, at most rounds.
 func (n *leaders) settle(rounds int) int {
+	clear(n.full)
 	for round := range rounds {
 		for i := range n.machines {
 			n.step(i, targets.In{Kind: targets.Timer}, 0, false)

@@ -74,6 +74,9 @@ func refusal(err error) []byte {
 func (m *machine) execute(client string, o order, wall time.Time) {
 	switch p := m.cfg.policy; {
 	case o.local:
+	case m.full && (o.writes() || p.certify && m.cfg.reads != readsLocal), !m.registered:
+		m.reply(client, refusal(fmt.Errorf("the disk of %s is full", m.cfg.nodes[m.me])))
+		return
 	case p.home:
 		m.atHome(client, o, wall)
 		return
@@ -81,7 +84,7 @@ func (m *machine) execute(client string, o order, wall time.Time) {
 		m.certify(client, o, wall)
 		return
 	}
-	m.reply(client, m.perform(&o, wall))
+	m.reply(client, m.perform(&o, ticket{}, wall))
 }
 
 // performable says why steps cannot be performed. A store that acknowledged what
@@ -103,11 +106,11 @@ func (m *machine) performable(ss []history.Step) error {
 
 // perform executes an order as one transaction: nothing else happens at this
 // leader in between, and its writes are one update. It returns the reply.
-func (m *machine) perform(o *order, wall time.Time) []byte {
+func (m *machine) perform(o *order, t ticket, wall time.Time) []byte {
 	own := m.begin(wall)
 	m.steps(o, own)
 	if len(own.changes) > 0 {
-		m.commit(own, ticket{})
+		m.commit(own, t)
 	}
 	return m.result(o, own)
 }

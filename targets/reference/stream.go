@@ -11,6 +11,7 @@ type peer struct {
 	sends, receives bool
 	queue           []update // everything that ever went to this peer, in the order of the link
 	acked           uint64   // positions up to here are confirmed by the peer
+	noted           uint64   // and up to here the log says so
 	sent            uint64   // positions up to here went out since the last timer
 	// received says up to which position everything that came from this peer was
 	// taken; early is what came later, or was taken out of turn.
@@ -74,6 +75,9 @@ func (p *progress) gaps() int {
 func (m *machine) tick() {
 	m.ticks++
 	m.flush()
+	if !m.full {
+		m.noteConfirmed()
+	}
 	if m.cfg.delivery == antiEntropy {
 		m.askAround()
 		return

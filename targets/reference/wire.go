@@ -163,9 +163,13 @@ func (e *enc) update(u update) {
 	e.int(u.stamp.time)
 	e.vector(u.deps)
 	e.uint(u.passed)
-	e.uint(uint64(u.ticket.node))
-	e.uint(u.ticket.number)
+	e.ticket(u.ticket)
 	e.changes(u.changes)
+}
+
+func (e *enc) ticket(t ticket) {
+	e.uint(uint64(t.node))
+	e.uint(t.number)
 }
 
 func (e *enc) changes(cs []change) {
