@@ -13,7 +13,7 @@ import (
 	"github.com/mlcheck/mlcheck/targets"
 )
 
-var opaque = cmp.AllowUnexported(row{}, version{}, stamp{}, dot{}, update{}, change{}, ticket{}, status{}, progress{}, order{}, had{})
+var opaque = cmp.AllowUnexported(row{}, version{}, stamp{}, dot{}, update{}, change{}, ticket{}, status{}, progress{}, order{}, had{}, token{})
 
 // attacked is a net after some forty moves of the adversary.
 func attacked(t *rapid.T) *leaders {

@@ -94,7 +94,7 @@ func TestAnOrderThatWaitsInVainIsRefused(t *testing.T) {
 	for ticks := 0; reply == nil && ticks <= tokenPatience; ticks++ {
 		reply = n.step(1, targets.In{Kind: targets.Timer}, 0, false)
 	}
-	if !bytes.HasPrefix(reply, []byte{tellNo}) || len(n.disks[1].records) > 0 || n.machines[1].unconfirmed() > 0 {
+	if !bytes.HasPrefix(reply, []byte{tellNo}) || len(n.disks[1].updates(cfg)) > 0 || n.machines[1].unconfirmed() > 0 {
 		t.Errorf("the answer is %q, the log %q", reply, n.disks[1].records)
 	}
 	if reply := n.step(1, asking(token{[]uint64{1, 0, 0}, 1}, history.Step{F: history.Read, Key: "x"}), 0, false); !bytes.HasPrefix(reply, []byte{tellNo}) {
