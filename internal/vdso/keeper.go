@@ -1,0 +1,221 @@
+//go:build linux && amd64
+
+package vdso
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// every is how often a keeper looks for new processes: as long as a program that
+// has just been executed may see the right time.
+const every = 20 * time.Millisecond
+
+// Keeper keeps the clocks of a set of processes that changes: those that it is
+// told of by a filter, also the ones that start later.
+type Keeper struct {
+	kit  *Kit
+	mine func(pid int) bool
+
+	mu     sync.Mutex
+	clock  Clock
+	held   map[int]*held
+	failed map[int]failure // processes that cannot be patched, until they run another program
+
+	stop chan struct{}
+	gone sync.WaitGroup
+}
+
+// held is a process, and how often we have set its clock.
+type held struct {
+	*Process
+	generation uint64
+}
+
+// failure is why a process could not be patched, and which one it was: the number
+// alone may come back.
+type failure struct {
+	why  error
+	exec string
+}
+
+// Keep starts to keep the clocks of all processes that mine says yes to. It asks
+// once for each process and program. Those that are there are patched when it
+// returns, with a right clock.
+func Keep(kit *Kit, mine func(pid int) bool) (*Keeper, error) {
+	k := &Keeper{kit: kit, mine: mine, held: map[int]*held{}, failed: map[int]failure{}, stop: make(chan struct{})}
+	k.mu.Lock()
+	err := k.look()
+	k.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	k.gone.Add(1)
+	go k.watch()
+	return k, nil
+}
+
+func (k *Keeper) watch() {
+	defer k.gone.Done()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-k.stop:
+			return
+		case <-tick.C:
+			k.mu.Lock()
+			_ = k.look() // the next look tries again, and Set and Problems say what is wrong
+			k.mu.Unlock()
+		}
+	}
+}
+
+// look patches what is new, and forgets what is gone.
+func (k *Keeper) look() error {
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		return fmt.Errorf("processes cannot be listed: %w", err)
+	}
+	there := map[int]bool{}
+	for _, name := range names {
+		pid, err := strconv.Atoi(name.Name())
+		if err != nil {
+			continue
+		}
+		there[pid] = true
+		k.consider(pid)
+	}
+	for pid, h := range k.held {
+		if !there[pid] {
+			k.forget(h)
+		}
+	}
+	maps.DeleteFunc(k.failed, func(pid int, _ failure) bool { return !there[pid] })
+	return nil
+}
+
+// consider brings one process to where it should be.
+func (k *Keeper) consider(pid int) {
+	if h, ok := k.held[pid]; ok {
+		generation, err := h.Generation()
+		if err == nil && generation == h.generation {
+			return
+		}
+		k.forget(h) // it runs another program, or its number belongs to another process
+	}
+	if f, ok := k.failed[pid]; ok && f.exec == program(pid) {
+		return
+	}
+	if !k.mine(pid) {
+		k.failed[pid] = failure{nil, program(pid)}
+		return
+	}
+	delete(k.failed, pid)
+	p, err := k.kit.Patch(pid)
+	if err == nil {
+		h := &held{Process: p}
+		if err = k.set(h); err == nil {
+			k.held[pid] = h
+			return
+		}
+		_ = p.Close()
+	}
+	if !errors.Is(err, ErrGone) {
+		k.failed[pid] = failure{err, program(pid)}
+	}
+}
+
+// set makes the keeper's clock that of a process.
+func (k *Keeper) set(h *held) error {
+	if err := h.Set(k.clock); err != nil {
+		return err
+	}
+	var err error
+	h.generation, err = h.Generation()
+	return err
+}
+
+func (k *Keeper) forget(h *held) {
+	_ = h.Close() // nothing was written to it that could be lost
+	delete(k.held, h.PID)
+}
+
+// program names what a process runs, well enough to notice that it is another.
+func program(pid int) string {
+	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	start, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return exe + " " + startTime(string(start))
+}
+
+// Set makes the clock of every process run as it says, at once and without
+// stopping any. It is nil when all of them have it.
+func (k *Keeper) Set(c Clock) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.clock = c
+	var errs []error
+	for _, h := range k.held {
+		switch err := k.set(h); {
+		case errors.Is(err, ErrGone):
+			k.forget(h)
+		case err != nil:
+			errs = append(errs, err)
+		}
+	}
+	if err := k.look(); err != nil { // whoever has just started is not to be missed
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, k.problems()...)...)
+}
+
+// Processes are the processes whose clocks are kept, in ascending order.
+func (k *Keeper) Processes() []int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Sorted(maps.Keys(k.held))
+}
+
+// Problems says which processes keep the true time though they should not, and why.
+func (k *Keeper) Problems() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return errors.Join(k.problems()...)
+}
+
+func (k *Keeper) problems() []error {
+	var errs []error
+	for _, pid := range slices.Sorted(maps.Keys(k.failed)) {
+		if why := k.failed[pid].why; why != nil {
+			errs = append(errs, fmt.Errorf("the clock of process %d cannot be skewed: %w", pid, why))
+		}
+	}
+	return errs
+}
+
+// Close makes every clock right again, takes our code out of the way, and ends the watch.
+func (k *Keeper) Close() error {
+	close(k.stop)
+	k.gone.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var errs []error
+	k.clock = Clock{}
+	for _, h := range k.held {
+		err := k.set(h) // at once, also where threads cannot be stopped
+		if err == nil {
+			err = h.Restore()
+		}
+		if err != nil && !errors.Is(err, ErrGone) {
+			errs = append(errs, err)
+		}
+		k.forget(h)
+	}
+	return errors.Join(errs...)
+}
