@@ -113,8 +113,10 @@ type Spec struct {
 	Port    int               // where clients connect
 	Memory  int64             // bytes; 0: no limit
 	Startup time.Duration     // deadline for Ready
-	// Clock says how this target's clock can be skewed: "" not at all (Why says
-	// why), "libfaketime" through LD_PRELOAD set by the agent's world.
+	// Clock says how this target's clock can be skewed: "" not at all (ClockWhy says
+	// why); "vdso" by the code that the kernel maps into its processes, which works
+	// with any program and needs nothing from it; "libfaketime" by a library in its
+	// image, for programs that wait for absolute times of the wall clock.
 	Clock    string
 	ClockWhy string
 }

@@ -62,9 +62,9 @@ func (c *Client) Ended() <-chan struct{} { return c.ended }
 func (c *Client) Close() error { return c.stream.Close() }
 
 // Hello asks which faults work at the node. The token is what the agent shows
-// to whoever connects to [Port].
-func (c *Client) Hello(ctx context.Context, token string) (Reply, error) {
-	return c.call(ctx, request{Do: doHello, Token: token})
+// to whoever connects to [Port]; clock is how the target's clock is to be skewed.
+func (c *Client) Hello(ctx context.Context, token, clock string) (Reply, error) {
+	return c.call(ctx, request{Do: doHello, Token: token, Clock: clock})
 }
 
 // Ping keeps the lease.

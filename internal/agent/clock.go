@@ -84,6 +84,8 @@ func (c *clock) halt() {
 	c.gone.Wait()
 }
 
+func (c *clock) restore() error { return c.set(nil) }
+
 func (c *clock) offset() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/mlcheck/mlcheck/internal/vdso"
 )
 
 // Main is `mlcheck agent`, the program in the sandbox. It returns an exit status.
@@ -15,11 +17,14 @@ import (
 //	agent            serve the runner at the other end of standard input and output
 //	agent dial ADDR  connect standard input and output to an address in the sandbox
 //	agent echo PORT  be a trivial target, for tests of the deployment
+//	agent tell       answer each line with the time, for trying to skew it
 func Main(args []string) int {
 	var err error
 	switch {
 	case len(args) == 0:
 		err = run(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == "tell":
+		vdso.Tell(os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == "dial":
 		err = dial(args[1], os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == "echo":

@@ -24,7 +24,7 @@ const (
 
 // The requests.
 const (
-	doHello = "hello" // says which faults work here; Token is set
+	doHello = "hello" // says which faults work here, and arms the clock; Token and Clock are set
 	doPing  = "ping"  // keeps the lease
 	doApply = "apply" // State becomes true
 	doProbe = "probe" // sends probes of round Round to the addresses To
@@ -37,6 +37,7 @@ type request struct {
 	ID    uint64   `json:"id"`
 	Do    string   `json:"do"`
 	Token string   `json:"token,omitempty"`
+	Clock string   `json:"clock,omitempty"` // how the target's clock is skewed; in hello
 	State *State   `json:"state,omitempty"`
 	Round uint64   `json:"round,omitempty"`
 	To    []string `json:"to,omitempty"`
@@ -80,6 +81,6 @@ type Reply struct {
 	// swallowed since it was last cut. In replies to heard.
 	In  map[string]int64 `json:"in,omitempty"`
 	Out map[string]int64 `json:"out,omitempty"`
-	// Offset is what the control file of the clock says.
+	// Offset is how far the clock was asked to be off, at the time of the reply.
 	Offset time.Duration `json:"offset,omitempty"`
 }

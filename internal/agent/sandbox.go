@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -18,7 +16,7 @@ import (
 // of its container.
 type sandbox struct {
 	firewall *firewall
-	clock    *clock // nil: the target's clock has no control file
+	clock    skewer // nil: the target's clock cannot be skewed
 	prober   *prober
 	token    atomic.Pointer[string]
 }
@@ -31,12 +29,6 @@ func newSandbox(ctx context.Context) (*sandbox, error) {
 		return nil, err
 	}
 	s := &sandbox{firewall: newFirewall(newPackets()), prober: p}
-	if info, err := os.Stat(filepath.Dir(ClockFile)); err == nil && info.IsDir() {
-		s.clock = &clock{path: ClockFile}
-		if err := s.clock.write(0); err != nil {
-			return nil, err
-		}
-	}
 	l, err := net.Listen("tcp4", ":"+strconv.Itoa(Port))
 	if err != nil {
 		return nil, fmt.Errorf("the agent cannot listen: %w", err)
@@ -64,7 +56,7 @@ func (s *sandbox) identify(l net.Listener) {
 	}
 }
 
-func (s *sandbox) hello(token string) (cutWhy, clockWhy string) {
+func (s *sandbox) hello(token, mechanism string) (cutWhy, clockWhy string) {
 	s.token.Store(&token)
 	trial := State{In: []string{"192.0.2.1"}, Out: []string{"192.0.2.1"}} // an address that is nobody's
 	err := s.firewall.apply(trial)
@@ -74,15 +66,17 @@ func (s *sandbox) hello(token string) (cutWhy, clockWhy string) {
 	if err := errors.Join(err, s.firewall.apply(State{})); err != nil {
 		cutWhy = err.Error()
 	}
-	if s.clock == nil {
-		clockWhy = "the sandbox has no control file for the clock"
+	clock, err := newSkewer(mechanism)
+	if err != nil {
+		return cutWhy, err.Error()
 	}
-	return cutWhy, clockWhy
+	s.clock = clock
+	return cutWhy, ""
 }
 
 func (s *sandbox) apply(st State) error {
 	if s.clock == nil && st.Clock != nil {
-		return errors.New("the sandbox has no control file for the clock")
+		return errors.New("the clock of this node cannot be skewed")
 	}
 	if err := s.firewall.apply(st); err != nil {
 		return err
@@ -120,7 +114,7 @@ func (s *sandbox) offset() time.Duration {
 func (s *sandbox) restore() error {
 	err := s.firewall.packets.remove()
 	if s.clock != nil {
-		err = errors.Join(err, s.clock.set(nil))
+		err = errors.Join(err, s.clock.restore())
 	}
 	return err
 }

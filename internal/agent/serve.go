@@ -13,7 +13,7 @@ const maxLine = 1 << 20
 
 // node is what an agent acts on: the real thing in a sandbox, a fake in tests.
 type node interface {
-	hello(token string) (cutWhy, clockWhy string)
+	hello(token, mechanism string) (cutWhy, clockWhy string)
 	apply(State) error
 	probe(round uint64, to []string) error
 	heard(round uint64) (map[string]int, error)
@@ -102,7 +102,7 @@ func (a *answerer) answer(line []byte) error {
 func (a *answerer) act(req request, rep *Reply) (err error) {
 	switch req.Do {
 	case doHello:
-		rep.CutWhy, rep.ClockWhy = a.node.hello(req.Token)
+		rep.CutWhy, rep.ClockWhy = a.node.hello(req.Token, req.Clock)
 	case doPing:
 	case doKeep:
 		a.kept = true

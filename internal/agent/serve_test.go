@@ -23,7 +23,7 @@ type fakeNode struct {
 	refuse   error
 }
 
-func (f *fakeNode) hello(string) (string, string) { return "", "no clock" }
+func (f *fakeNode) hello(string, string) (string, string) { return "", "no clock" }
 
 func (f *fakeNode) apply(s State) error {
 	f.mu.Lock()

@@ -32,14 +32,14 @@ var fakeTimeEnv = map[string]string{
 // that is loaded for the sake of its clock. The target's own variables win.
 func (n *node) environment() (env []string, preload string) {
 	all := map[string]string{}
-	if n.skewable() {
+	if n.preloads() {
 		maps.Copy(all, fakeTimeEnv)
 	}
 	maps.Copy(all, n.spec.Env)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		env = append(env, name+"="+all[name])
 	}
-	if n.skewable() {
+	if n.preloads() {
 		preload, _, _ = strings.Cut(all["LD_PRELOAD"], ":")
 	}
 	return env, preload
@@ -49,7 +49,7 @@ func (n *node) environment() (env []string, preload string) {
 // library that is missing would be passed over by the loader without a word
 // that anybody reads.
 func (n *node) checkClock(ctx context.Context, preload string) error {
-	if !n.skewable() {
+	if n.spec.Clock == "" {
 		n.clockWhy = n.spec.ClockWhy
 		if n.clockWhy == "" {
 			n.clockWhy = "this target's clock cannot be skewed"

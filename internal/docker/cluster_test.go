@@ -177,8 +177,24 @@ func checkClocks(t *testing.T, c *Cluster, want map[string]time.Duration) {
 	}
 }
 
+// mechanisms are the ways to skew a clock that the echo can be under.
+func mechanisms(t *testing.T, try func(t *testing.T, c *Cluster)) {
+	for _, name := range []string{agent.Libfaketime, agent.VDSO} {
+		t.Run(name, func(t *testing.T) {
+			try(t, started(t, func(_ *Config, e *echo) {
+				if name == agent.VDSO {
+					e.clock = name
+				}
+			}))
+		})
+	}
+}
+
 func TestClocksAreOffAsAskedAndRightAfterHealing(t *testing.T) {
-	c := started(t)
+	mechanisms(t, clocksAreOff)
+}
+
+func clocksAreOff(t *testing.T, c *Cluster) {
 	apply(t, c, nemesis.State{Clocks: []nemesis.ClockState{
 		{Node: "n1", Offset: time.Minute, Since: c.Now()},
 		{Node: "n2", Offset: -1500 * time.Millisecond, Since: c.Now()},
@@ -189,7 +205,10 @@ func TestClocksAreOffAsAskedAndRightAfterHealing(t *testing.T) {
 }
 
 func TestDriftCountsFromTheFaultsStartAndGoesOn(t *testing.T) {
-	c := started(t)
+	mechanisms(t, driftGoesOn)
+}
+
+func driftGoesOn(t *testing.T, c *Cluster) {
 	drift := nemesis.ClockState{Node: "n2", Offset: time.Second, PPM: 100_000, Since: c.Now() - 10*time.Second}
 	apply(t, c, nemesis.State{Clocks: []nemesis.ClockState{drift}})
 	for range 2 {
@@ -202,6 +221,26 @@ func TestDriftCountsFromTheFaultsStartAndGoesOn(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 	}
+}
+
+func TestASkewedClockSurvivesARestartOfTheTarget(t *testing.T) {
+	c := started(t, func(_ *Config, e *echo) { e.clock = agent.VDSO })
+	apply(t, c, nemesis.State{Clocks: []nemesis.ClockState{{Node: "n1", Offset: time.Hour, Since: c.Now()}}})
+	n := c.nodes[0]
+	if _, err := ask(t.Context(), n, "exit"); err == nil {
+		t.Error("the echo goes on after its exit")
+	}
+	within(t, 10*time.Second, "n1's container has ended", func() bool {
+		s, err := c.eng.InspectContainer(t.Context(), n.target)
+		return err == nil && !s.Running
+	})
+	if err := c.eng.StartContainer(t.Context(), n.target); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 10*time.Second, "n1's clock is off by an hour again", func() bool {
+		off, within, err := n.clock(t.Context(), c.system.(targets.Clocked))
+		return err == nil && (off-time.Hour).Abs() <= within+20*time.Millisecond
+	})
 }
 
 func TestClientsReachNodesThroughTheSandboxWhereTheyMust(t *testing.T) {

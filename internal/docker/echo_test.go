@@ -24,6 +24,7 @@ type echo struct {
 	command []string
 	startup time.Duration
 	noClock bool
+	clock   string // how it is skewed; "": by the control file
 	wire    func(context.Context, []targets.Node) error
 	ready   func(context.Context, targets.Node) error
 	files   map[string]string
@@ -39,6 +40,9 @@ func (e *echo) Spec(string) targets.Spec {
 	}
 	if s.Startup == 0 {
 		s.Startup = 20 * time.Second
+	}
+	if e.clock != "" {
+		s.Clock, s.Env = e.clock, nil
 	}
 	if e.noClock {
 		s.Clock, s.ClockWhy = "", "this target's timers would break"

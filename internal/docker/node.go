@@ -47,7 +47,8 @@ func (n *node) Name() string { return n.name }
 // restarts of the target, and needs no name server.
 func (n *node) Peer() string { return n.ip }
 
-func (n *node) skewable() bool { return n.spec.Clock == "libfaketime" }
+// preloads says whether the clock is skewed by a library and its control file.
+func (n *node) preloads() bool { return n.spec.Clock == agent.Libfaketime }
 
 // startSandbox makes and starts the agent's container and asks it what it can do.
 func (n *node) startSandbox(ctx context.Context, image string) error {
@@ -58,8 +59,11 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 		Network: c.network, Aliases: []string{n.name},
 		Init: true, Stdin: true, NoLog: true, ReadOnly: true, DropAll: true, Add: []string{"NET_ADMIN"},
 	}
-	if n.skewable() {
+	switch n.spec.Clock {
+	case agent.Libfaketime:
 		box.Volumes = []string{agent.ClockDir}
+	case agent.VDSO: // it writes into processes, whoever they belong to
+		box.Add = append(box.Add, "SYS_PTRACE", "DAC_OVERRIDE")
 	}
 	var err error
 	if n.sandbox, err = c.eng.CreateContainer(ctx, box); err != nil {
@@ -73,7 +77,7 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 	if err := c.eng.StartContainer(ctx, n.sandbox); err != nil {
 		return fmt.Errorf("its sandbox does not start: %w", err)
 	}
-	if n.hello, err = n.agent.Hello(ctx, c.token); err != nil {
+	if n.hello, err = n.agent.Hello(ctx, c.token, n.spec.Clock); err != nil {
 		return n.explain(err)
 	}
 	c.beats.Go(func() { n.heartbeat(c.alive) })
@@ -122,7 +126,7 @@ func (n *node) startTarget(ctx context.Context) error {
 		Labels: c.cfg.labels(roleLabel, targetRole, nodeLabel, n.name),
 		JoinOf: n.sandbox, Memory: n.spec.Memory,
 	}
-	if n.skewable() {
+	if n.preloads() {
 		box.VolumesOf = n.sandbox
 	}
 	var err error

@@ -24,18 +24,11 @@ const childEnv = "MLCHECK_VDSO_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "tell":
-		tell()
+		Tell(os.Stdin, os.Stdout)
 	case "watch":
 		watchForOthers()
 	default:
 		os.Exit(m.Run())
-	}
-}
-
-// tell answers each line with the wall clock in nanoseconds.
-func tell() {
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		fmt.Println(time.Now().UnixNano())
 	}
 }
 
@@ -248,6 +241,18 @@ func TestAThreadSeesOneClockOrTheOther(t *testing.T) {
 	t.Logf("%d looks, %d an hour ahead", looks, ahead)
 	if wrong > 0 || looks == 0 || ahead == 0 {
 		t.Errorf("%d of %d looks saw another time; %d were an hour ahead", wrong, looks, ahead)
+	}
+}
+
+func TestATrialSaysWhetherClocksObey(t *testing.T) {
+	kit := mustKit(t)
+	t.Setenv(childEnv, "tell")
+	if err := kit.Try(os.Args[0]); err != nil {
+		t.Error(err)
+	}
+	// A program whose clock nobody can skew: it tells always the same.
+	if err := kit.Try("bash", "-c", "while read; do echo 5; done"); err == nil || !strings.Contains(err.Error(), "does not obey") {
+		t.Errorf("got %v", err)
 	}
 }
 
