@@ -124,7 +124,7 @@ func (t Test) plan() (*plan, error) {
 
 func (p *plan) lookUp() error {
 	if p.Target == "" {
-		p.Target = "reference"
+		p.Target = defaultTarget
 	}
 	if p.Workload == "" {
 		p.Workload = "register"
@@ -441,3 +441,6 @@ func quote(s string) string {
 	}
 	return s
 }
+
+// defaultTarget is what runs where nobody says what.
+const defaultTarget = "reference"

@@ -66,6 +66,7 @@ Exit status: 0 every claim holds, 1 a claim is violated, 2 unknown,
 3 what was asked for makes no sense, 4 and above it could not be done.`,
 		Example: `  mlcheck run                                     the first lesson; needs no engine
   mlcheck run --target mariadb --topology ring --nemesis partition,clock --time 30s
+  mlcheck soak --seeds 200 --nemesis partition,clock -o policy=lww-wall,lww-hlc
   mlcheck check store/latest                      judge a recorded run again
   mlcheck export store/latest --format edn        for the checkers of others
   mlcheck explain no-stale-wins                   what a property means
@@ -75,6 +76,6 @@ Exit status: 0 every claim holds, 1 a claim is violated, 2 unknown,
 		PersistentPreRun: func(*cobra.Command, []string) { reachedCommand = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(status), checkCommand(status), exportCommand(), explainCommand(), listCommand(), cleanCommand())
+	root.AddCommand(runCommand(status), soakCommand(status), checkCommand(status), exportCommand(), explainCommand(), listCommand(), cleanCommand())
 	return root
 }

@@ -18,17 +18,22 @@ import (
 
 // runFlags are the flags of `run` that are not fields of the Test.
 type runFlags struct {
-	file    string
-	store   string
-	options []string
-	keep    bool
-	dryRun  bool
+	testFlags
+	keep   bool
+	dryRun bool
+}
+
+// testFlags are the flags that say what to test, and where it is stored.
+type testFlags struct {
+	test         mlcheck.Test
+	reads, moves float64
+	options      []string
+	file         string
+	store        string
 }
 
 func runCommand(status *int) *cobra.Command {
 	var f runFlags
-	var flagged mlcheck.Test
-	var reads, moves float64
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a test: drive the leaders, break things, record, check, report",
@@ -49,17 +54,9 @@ reads; flags win over the document.`,
 			if !bare {
 				t = mlcheck.Test{Seed: rand.Uint64N(1_000_000)}
 			}
-			if f.file != "" {
-				var err error
-				if t, err = mlcheck.ReadTest(f.file); err != nil {
-					return err
-				}
-			}
-			if err := noZeros(cmd.Flags()); err != nil {
+			if err := f.read(cmd.Flags(), &t); err != nil {
 				return err
 			}
-			flagged.Reads, flagged.Moves = &reads, &moves
-			overlay(cmd.Flags(), &t, flagged)
 			if err := addOptions(&t, f.options); err != nil {
 				return err
 			}
@@ -67,30 +64,52 @@ reads; flags win over the document.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.SortFlags = false
-	fl.StringVar(&flagged.Target, "target", "", "the system under test (default reference)")
-	fl.StringArrayVarP(&f.options, "option", "o", nil, "an option of the target, name=value; may be given several times")
-	fl.StringVar(&flagged.World, "world", "", "sim or docker, where a target has both (default: the target's first)")
-	fl.StringVar(&flagged.Topology, "topology", "", "all-to-all or ring (default all-to-all)")
-	fl.IntVar(&flagged.Leaders, "leaders", 0, "how many leaders (default 3)")
-	fl.StringVar(&flagged.Workload, "workload", "", "what sessions do: register, rmw, set, causal, counter-exact, removals (default register)")
-	fl.IntVar(&flagged.Sessions, "sessions", 0, "how many sessions (default two for each leader)")
-	fl.IntVar(&flagged.Keys, "keys", 0, "how many keys at a time (default 8; workloads set and counter-exact: 3); registers are retired during a run, so that their ends tell of all of it")
-	fl.Float64Var(&flagged.Rate, "rate", 0, "operations per second of one session (default 20)")
-	fl.Float64Var(&reads, "reads", 0.5, "share of reads among ordinary operations; probing shapes have their own")
-	fl.Float64Var(&moves, "moves", 0.05, "how likely a session moves to another leader before an operation; the first session at each leader stays")
-	fl.DurationVar(&flagged.Time, "time", 0, "how long the sessions run (default 20s)")
-	fl.DurationVar(&flagged.Timeout, "timeout", 0, "of one operation (default 5s)")
-	fl.DurationVar(&flagged.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
-	fl.StringSliceVar(&flagged.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: partition, clock")
-	fl.DurationVar(&flagged.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
-	fl.StringSliceVar(&flagged.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
-	fl.Uint64Var(&flagged.Seed, "seed", 0, "the one source of every random choice (default: drawn, and printed)")
-	fl.StringVar(&f.file, "test", "", "read the Test document from a file, YAML or JSON")
-	fl.StringVar(&f.store, "store", "store", "where run folders go")
+	f.add(fl)
 	fl.BoolVar(&f.keep, "keep", false, "leave the nodes up, and print how to remove them")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the Test and its schedule, and run nothing")
 	return cmd
+}
+
+// add defines the flags.
+func (f *testFlags) add(fl *pflag.FlagSet) {
+	fl.SortFlags = false
+	fl.StringVar(&f.test.Target, "target", "", "the system under test (default reference)")
+	fl.StringArrayVarP(&f.options, "option", "o", nil, "an option of the target, name=value; may be given several times")
+	fl.StringVar(&f.test.World, "world", "", "sim or docker, where a target has both (default: the target's first)")
+	fl.StringVar(&f.test.Topology, "topology", "", "all-to-all or ring (default all-to-all)")
+	fl.IntVar(&f.test.Leaders, "leaders", 0, "how many leaders (default 3)")
+	fl.StringVar(&f.test.Workload, "workload", "", "what sessions do: register, rmw, set, causal, counter-exact, removals (default register)")
+	fl.IntVar(&f.test.Sessions, "sessions", 0, "how many sessions (default two for each leader)")
+	fl.IntVar(&f.test.Keys, "keys", 0, "how many keys at a time (default 8; workloads set and counter-exact: 3); registers are retired during a run, so that their ends tell of all of it")
+	fl.Float64Var(&f.test.Rate, "rate", 0, "operations per second of one session (default 20)")
+	fl.Float64Var(&f.reads, "reads", 0.5, "share of reads among ordinary operations; probing shapes have their own")
+	fl.Float64Var(&f.moves, "moves", 0.05, "how likely a session moves to another leader before an operation; the first session at each leader stays")
+	fl.DurationVar(&f.test.Time, "time", 0, "how long the sessions run (default 20s)")
+	fl.DurationVar(&f.test.Timeout, "timeout", 0, "of one operation (default 5s)")
+	fl.DurationVar(&f.test.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
+	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: partition, clock")
+	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
+	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
+	fl.Uint64Var(&f.test.Seed, "seed", 0, "the one source of every random choice (default: drawn, and printed)")
+	fl.StringVar(&f.file, "test", "", "read the Test document from a file, YAML or JSON")
+	fl.StringVar(&f.store, "store", "store", "where run folders go")
+}
+
+// read lays the flags that were given over the Test, or over the document that
+// --test names. Options are left to the caller.
+func (f *testFlags) read(fl *pflag.FlagSet, t *mlcheck.Test) error {
+	if f.file != "" {
+		var err error
+		if *t, err = mlcheck.ReadTest(f.file); err != nil {
+			return err
+		}
+	}
+	if err := noZeros(fl); err != nil {
+		return err
+	}
+	f.test.Reads, f.test.Moves = &f.reads, &f.moves
+	overlay(fl, t, f.test)
+	return nil
 }
 
 // isBare says that nothing was said about what to run: that is the lesson.
