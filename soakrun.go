@@ -13,8 +13,8 @@ import (
 	"github.com/mlcheck/mlcheck/history"
 )
 
-// Judge runs a Test in the simulated world and judges what came of it. It leaves
-// no run folder. Its errors are those of [Run].
+// Judge runs a Test in the simulated world and judges what came of it, without
+// touching the disk. Its errors are those of [Run].
 func Judge(ctx context.Context, t Test) (*history.History, *checker.Results, error) {
 	p, err := t.plan()
 	if err != nil {
@@ -23,16 +23,7 @@ func Judge(ctx context.Context, t Test) (*history.History, *checker.Results, err
 	if p.World != "sim" {
 		return nil, nil, usage("only a run in the simulated world can do without its folder, and this one is in world %q", p.World)
 	}
-	dir, err := os.MkdirTemp("", "mlcheck")
-	if err != nil {
-		return nil, nil, fmt.Errorf("there is no room for the history: %w", err)
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up its temporary files as well
-	r := &runner{plan: p, dir: dir, opt: Options{Progress: func(string, ...any) {}}}
-	if err := r.record(ctx); err != nil {
-		return nil, nil, err
-	}
-	h, err := history.Open(filepath.Join(dir, historyFile))
+	h, err := p.simulated(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
