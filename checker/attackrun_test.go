@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/mlcheck/mlcheck/checker"
@@ -65,9 +66,6 @@ func compare(t testing.TB, rec *record, stats map[string]int) map[string]string 
 		"cc": g.cc, "ccv": g.cc + g.scc, "read-your-writes": g.ryw, "monotonic-reads": g.mr, "monotonic-writes": g.mw, "writes-follow-reads": g.wfr,
 	} {
 		d := res.Properties[name]
-		if g.tokens && name != "cc" && name != "ccv" && name != "writes-follow-reads" {
-			continue // what a token brought along is not asked of own writes and reads yet
-		}
 		if want > 0 {
 			stats[name]++
 		}
@@ -151,4 +149,31 @@ func stories(fs []checker.Finding) string {
 		s += fmt.Sprintf("  %s %v %s\n", f.Label, f.Ops, f.Story)
 	}
 	return s
+}
+
+// TestTokensCarryTheOrderOfASessionAlong asks the oracle about records in which
+// sessions move much, with a token at some moves and without at others.
+func TestTokensCarryTheOrderOfASessionAlong(t *testing.T) {
+	stats, diffs, across := map[string]int{}, map[string]int{}, 0
+	for seed := range uint64(150) {
+		rnd := rand.New(rand.NewPCG(seed, 177))
+		sh := randomShape(rnd)
+		sh.move, sh.token, sh.noise, sh.scope = 40, 30+rnd.IntN(70), 20, false
+		rec := randomRecord(rnd, sh)
+		attack(t, seed, rec, stats, diffs)
+		for _, p := range checker.Check(context.Background(), rec.history(t), checker.Options{}).Properties {
+			for _, f := range p.Findings {
+				across += strings.Count(f.Story, "with a token")
+			}
+		}
+	}
+	for _, name := range []string{"read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"} {
+		if stats[name] == 0 {
+			t.Errorf("no record broke %s", name)
+		}
+	}
+	if across == 0 {
+		t.Error("nothing was broken across a move with a token")
+	}
+	t.Log(stats, diffs, across)
 }

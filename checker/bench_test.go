@@ -159,6 +159,39 @@ func BenchmarkCheckTransactions(b *testing.B) { benchmarkCausal(b, batches(200_0
 // Sessions that end: 5,000 of them, 20 at a time.
 func BenchmarkCheckSessions5000(b *testing.B) { benchmarkCausal(b, relay(1_000_000, 5000, 20, 1000)) }
 
+// BenchmarkCheckTokens1M is of sessions that move to another leader every hundred
+// operations, and hand over a token.
+func BenchmarkCheckTokens1M(b *testing.B) { benchmarkCausal(b, moving(1_000_000, 8, 1000, 100)) }
+
+// moving is what loaded is, of sessions that move with a token.
+func moving(n, sessions, keys, stay int) *history.History {
+	r := rand.New(rand.NewPCG(3, uint64(sessions)))
+	nodes := []string{"n1", "n2", "n3"}
+	b := history.NewBuilder(history.Header{Nodes: nodes})
+	at, values := make([]int, sessions), make([]int64, keys)
+	for i := range n {
+		s, k := r.IntN(sessions), r.IntN(keys)
+		meta := history.Meta{}
+		if r.IntN(stay) == 0 {
+			at[s], meta.Token = (at[s]+1)%len(nodes), "t"
+		}
+		step, done := history.Step{F: history.Read, Key: keyName(k)}, history.Step{F: history.Read, Key: keyName(k), Value: history.Int(values[k])}
+		if r.IntN(2) == 0 {
+			values[k] = int64(i + 1)
+			step = history.Step{F: history.Write, Key: keyName(k), Value: history.Int(values[k])}
+			done = step
+		}
+		t := time.Duration(i) * time.Microsecond
+		if err := b.Invoke(2*i+1, t, s, nodes[at[s]], []history.Step{step}, false); err != nil {
+			panic(err)
+		}
+		if err := b.Complete(2*i+2, t, s, history.OK, []history.Step{done}, meta); err != nil {
+			panic(err)
+		}
+	}
+	return b.History()
+}
+
 // The cost over four doublings of the number of operations and of sessions.
 func BenchmarkCheckScaling(b *testing.B) {
 	for _, n := range []int{62_500, 125_000, 250_000, 500_000, 1_000_000} {

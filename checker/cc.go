@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -85,7 +86,7 @@ func checkCC(ctx context.Context, ix *index) Result {
 	}
 	r := o.causalResult("cc", &j.causes)
 	r.Findings = smallest(r.Findings)
-	only, err := ix.lostAtMoves(ctx, &j.causes, &r)
+	only, err := ix.lostAtMoves(ctx, j, (*judged).badSteps, &r)
 	switch {
 	case r.Violations > 0:
 		r.Verdict = Violated
@@ -98,10 +99,16 @@ func checkCC(ctx context.Context, ix *index) Result {
 		r.Verdict = Holds
 		r.Reason = fmt.Sprintf("no read returned what its past rules out (%s)", plural(r.Chances, "chance", "chances"))
 	}
+	r.lostAtMoves(only)
+	return r
+}
+
+// lostAtMoves adds to the reason what is wrong only where sessions are ordered
+// across leaders.
+func (r *Result) lostAtMoves(only int) {
 	if only > 0 {
 		r.Reason += fmt.Sprintf("; %s only if sessions were ordered across leaders: lost at a move without a token", plural(only, "read would be wrong", "reads would be wrong"))
 	}
-	return r
 }
 
 // stopped is the result of a check whose time ran out.
@@ -139,7 +146,21 @@ func (o *order) chance(key, e int32) bool {
 	if s >= 0 && o.pos[e] > 0 {
 		row = o.row[o.slots[s].events[o.pos[e]-1]]
 	}
-	return s >= 0 && o.knew(key, o.viewOfRow(row, s, o.pos[e]))
+	return s >= 0 && (o.knew(key, o.viewOfRow(row, s, o.pos[e])) || o.knewByToken(key, e))
+}
+
+// knewByToken says whether a write of the key is in what a token brought along to e.
+func (o *order) knewByToken(key, e int32) bool {
+	if len(o.carry) == 0 {
+		return false
+	}
+	prev, ok := o.carry[e]
+	if !ok {
+		return false
+	}
+	past := o.viewOf(prev)
+	past.pos++ // with prev itself
+	return o.knew(key, past)
 }
 
 // knew says whether a write of the key is in a past.
@@ -154,8 +175,8 @@ func (o *order) knew(key int32, past view) bool {
 
 // lostAtMoves counts the reads that are wrong only if sessions are ordered
 // across leaders, by the move at which the order was lost; base is what is
-// wrong anyway.
-func (ix *index) lostAtMoves(ctx context.Context, base *causal, r *Result) (int, error) {
+// wrong anyway, and wrong picks the reads in question.
+func (ix *index) lostAtMoves(ctx context.Context, base *judged, wrong func(*judged) []int32, r *Result) (int, error) {
 	if !ix.sessionsMove() {
 		return 0, ctx.Err()
 	}
@@ -167,29 +188,24 @@ func (ix *index) lostAtMoves(ctx context.Context, base *causal, r *Result) (int,
 	if err != nil {
 		return 0, err
 	}
-	c := &j.causes
 	on := map[int32]bool{}
-	for _, b := range base.bad {
-		on[b.step] = true
+	for _, s := range wrong(base) {
+		on[s] = true
 	}
-	if len(c.bad) <= len(on) {
+	steps := slices.DeleteFunc(wrong(j), func(s int32) bool { return on[s] })
+	if len(steps) == 0 {
 		return 0, nil
 	}
-	only := 0
 	last := ix.lastMoves()
-	for _, b := range c.bad {
-		if on[b.step] {
-			continue
-		}
-		only++
-		if m, ok := last[ix.opOfStep(b.step)]; ok {
+	for _, s := range steps {
+		if m, ok := last[ix.opOfStep(s)]; ok {
 			r.count(fmt.Sprintf("lost at a move from %s to %s", m[0], m[1]), 1)
 		} else {
 			r.count("lost at another session's move", 1)
 		}
 	}
-	r.count("lost at a move", only)
-	return only, nil
+	r.count("lost at a move", len(steps))
+	return len(steps), nil
 }
 
 // sessionsMove says whether any session's order is broken by a move.

@@ -83,6 +83,11 @@ func (sh *shown) add(o *order, w, key int32) {
 	} else {
 		sh.written.raise(t, o.pos[w], key)
 	}
+	if len(o.carry) > 0 {
+		for _, k := range o.promisedElsewhere(o.handed, w) {
+			sh.written.raise(k.slot, k.n, key)
+		}
+	}
 	n := o.pos[w] + 1
 	if n <= sh.caused.other[t] || sh.caused.by[t] == key && n <= sh.caused.most[t] {
 		return // and with it all that is before it

@@ -32,6 +32,7 @@ type order struct {
 	rows    rows
 	base    map[int32]branch // of each branch: where it leaves its session
 	carry   map[int32]int32  // event → event of the same session that a token brought along
+	handed  handovers        // what follows from that for the promised order of sessions
 	lines   *lines           // node order, where it is declared
 	cycles  [][]hop          // what kept events from being placed; the reading that closes it was then left out
 	forced  map[int32]bool
@@ -121,6 +122,7 @@ func newOrder(ix *index, plus bool) *order {
 	}
 	o.place(queues)
 	if o.flaw == "" {
+		o.handed = o.handovers()
 		o.keys = o.writesByKey()
 		o.reads = o.readsByKey()
 		o.deletes = o.deletesByKey()

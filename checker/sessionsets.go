@@ -48,7 +48,9 @@ func (sw *setWalk) count(k known, n int) {
 	}
 }
 
-func (w *sessionWalk) setStep(key, e, s int32) {
+// setStep notes what a step of a set says, and judges it if it is a read that the
+// session did at the node that is walked.
+func (w *sessionWalk) setStep(key, e, s int32, judge bool) {
 	sk := w.ix.sets[key]
 	sw := w.sets[key]
 	if sw == nil {
@@ -57,7 +59,11 @@ func (w *sessionWalk) setStep(key, e, s int32) {
 	}
 	h := w.ix.h
 	if h.StepF(int(s)) == history.Read {
-		w.readSet(sk, sw, e, s)
+		fresh := sw.shows(w.ix, sk, s)
+		if judge {
+			w.readSet(sk, sw, e, s)
+		}
+		w.knowShown(sk, sw, fresh, e)
 		return
 	}
 	if v, ok := h.StepInt(int(s)); ok {
@@ -66,15 +72,28 @@ func (w *sessionWalk) setStep(key, e, s int32) {
 	}
 }
 
-func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
-	var fresh []int32
-	for _, i := range sw.change(w.ix, sk, s) {
+// shows takes over what a read shows, and returns the elements that none showed before.
+func (sw *setWalk) shows(ix *index, sk *setKey, s int32) (fresh []int32) {
+	for _, i := range sw.change(ix, sk, s) {
 		sw.touched = append(sw.touched, i)
 		if sw.shown[i] && !sw.ever[i] {
 			sw.ever[i] = true
 			fresh = append(fresh, i)
 		}
 	}
+	return fresh
+}
+
+// knowShown notes the adds of elements that a read was the first to show.
+func (w *sessionWalk) knowShown(sk *setKey, sw *setWalk, fresh []int32, e int32) {
+	for _, i := range fresh {
+		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 && w.before(w.ix.eventOf(adds[0]), e) {
+			sw.know(i, known{event: w.ix.eventOf(adds[0]), reader: e})
+		}
+	}
+}
+
+func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
 	own, seen := sw.own, sw.seen
 	slices.Sort(sw.touched)
 	look := slices.Compact(sw.touched)
@@ -86,11 +105,6 @@ func (w *sessionWalk) readSet(sk *setKey, sw *setWalk, e, s int32) {
 	w.chanceIf(own > 0, seen > 0)
 	w.found.own.noteElement(s, back.gone, back.own)
 	w.found.seen.noteElement(s, back.seen, nil)
-	for _, i := range fresh {
-		if adds := w.ix.mayHaveHappened(sk.elems[i].adds); len(adds) == 1 && w.before(w.ix.eventOf(adds[0]), e) {
-			sw.know(i, known{event: w.ix.eventOf(adds[0]), reader: e})
-		}
-	}
 }
 
 // change takes over what a read shows, and returns the elements that came or went.

@@ -1,6 +1,10 @@
 package checker
 
-import "github.com/mlcheck/mlcheck/history"
+import (
+	"slices"
+
+	"github.com/mlcheck/mlcheck/history"
+)
 
 // sessionWalk is what one session knows, key by key. Memory is O(keys + writes)
 // once, and is cleared by what was touched.
@@ -13,7 +17,8 @@ type sessionWalk struct {
 	touched []int32
 	sets    map[int32]*setWalk
 	sights  map[int32]*sights
-	marks   *nodeMarks        // nil: only cc is asked for
+	marks   *nodeMarks
+	brought []prefix          // of other slots of the session: what tokens have brought along so far
 	lists   map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
 	cells   []cell
 	found   judged
@@ -23,23 +28,24 @@ type sessionWalk struct {
 // returned, an event or -1.
 type reading struct{ key, event, step, src, from int32 }
 
-func newSessionWalk(o *order, guarantees bool) *sessionWalk {
+func newSessionWalk(o *order) *sessionWalk {
 	n := len(o.ix.h.Keys())
-	w := &sessionWalk{order: o, write: make([]int32, n), read: make([]int32, n), lists: map[int32][]int32{}, asked: map[int32]int32{}, sets: map[int32]*setWalk{}}
-	if guarantees {
-		w.marks = newNodeMarks(o)
+	return &sessionWalk{
+		order: o, write: make([]int32, n), read: make([]int32, n), marks: newNodeMarks(o),
+		lists: map[int32][]int32{}, asked: map[int32]int32{}, sets: map[int32]*setWalk{},
 	}
-	return w
 }
 
 // session walks one session and returns what is wrong with it.
 func (w *sessionWalk) session(s int32) judged {
 	w.begin()
-	h := w.ix.h
+	h, tokens := w.ix.h, w.handed.at[s]
 	for _, e := range w.slots[s].events {
 		from, to := w.ix.steps(e)
-		if w.marks != nil {
-			w.marks.enter(e)
+		w.marks.enter(e)
+		if len(tokens) > 0 && tokens[0].pos == w.pos[e] {
+			w.bring(tokens[0].before)
+			tokens = tokens[1:]
 		}
 		for st := int32(from); st < int32(to); st++ {
 			key := int32(h.StepKey(int(st)))
@@ -54,7 +60,7 @@ func (w *sessionWalk) session(s int32) judged {
 				w.touch(key)
 				w.write[key] = st + 1
 			}
-			if w.marks != nil && h.StepF(int(st)) == history.Read {
+			if h.StepF(int(st)) == history.Read {
 				w.marks.show(key, st)
 			}
 		}
@@ -67,11 +73,9 @@ func (w *sessionWalk) begin() {
 	for _, key := range w.touched {
 		w.write[key], w.read[key] = 0, 0
 	}
-	w.touched, w.row, w.found = w.touched[:0], 0, judged{}
+	w.touched, w.row, w.found, w.brought = w.touched[:0], 0, judged{}, nil
 	w.sets, w.sights = map[int32]*setWalk{}, map[int32]*sights{}
-	if w.marks != nil {
-		w.marks.begin()
-	}
+	w.marks.begin()
 }
 
 func (w *sessionWalk) touch(key int32) {
@@ -84,15 +88,13 @@ func (w *sessionWalk) set(key, e, s int32) {
 	if w.ix.h.StepF(int(s)) == history.Read {
 		w.badSetRead(key, e, s, &w.found.causes)
 	}
-	if w.marks != nil {
-		w.setStep(key, e, s)
-	}
+	w.setStep(key, e, s, true)
 }
 
 // register judges one read of a register.
 func (w *sessionWalk) register(key, e, s int32) {
 	r := reading{key: key, event: e, step: s, src: w.ix.src[s], from: -1}
-	if w.knew(key, w.viewOfRow(w.row, w.slot[e], w.pos[e])) {
+	if w.knew(key, w.viewOfRow(w.row, w.slot[e], w.pos[e])) || w.knewByToken(key, e) {
 		w.found.causes.chances++
 	}
 	if r.src == srcThinAir {
@@ -116,11 +118,9 @@ func (w *sessionWalk) register(key, e, s int32) {
 	if wrong {
 		w.found.causes.bad = append(w.found.causes.bad, bad)
 	}
-	if w.marks != nil {
-		w.sessionGuarantees(r, own, wrong)
-		if r.from != e && own != e {
-			w.writeOrder(r, wrong)
-		}
+	w.sessionGuarantees(r, own, wrong)
+	if r.from != e && own != e {
+		w.writeOrder(r, wrong)
 	}
 	if w.ix.atomic() {
 		w.asked[key] = s
@@ -203,8 +203,8 @@ func (w *sessionWalk) afterTurn(v int32, r reading) bool {
 func (w *sessionWalk) sessionGuarantees(r reading, own int32, wrong bool) {
 	if own >= 0 {
 		than := int32(-1)
-		if inside := own == r.event && r.from == own; wrong && (inside || w.older(r, own)) {
-			than = own
+		if wrong {
+			than = w.newerOwn(r, own)
 		}
 		w.found.own.note(r, than, -1, w.suspicious(r, own))
 	}
@@ -217,6 +217,29 @@ func (w *sessionWalk) sessionGuarantees(r reading, own int32, wrong bool) {
 		v, back = w.newerSight(r)
 	}
 	w.found.seen.note(r, v.write, v.reader, !back && w.suspicious(r, w.ix.eventOf(w.ix.src[last])))
+}
+
+// newerOwn is an own write that what a read returned is certainly older than, or
+// -1. own is the last one. Where tokens brought several together that are in no
+// promised order, it is the last one of each node.
+func (w *sessionWalk) newerOwn(r reading, own int32) int32 {
+	if own == r.event && r.from == own || w.older(r, own) {
+		return own
+	}
+	if len(w.brought) == 0 {
+		return -1
+	}
+	for _, k := range append(slices.Clip(w.brought), prefix{w.slot[r.event], w.pos[r.event]}) {
+		i := w.keys.in(r.key, k.slot)
+		if i < 0 {
+			continue
+		}
+		run := w.keys.runs[i]
+		if n := w.keys.upTo(run, k.n); n > 0 && w.older(r, w.keys.event[int(run.from)+n-1]) {
+			return w.keys.event[int(run.from)+n-1]
+		}
+	}
+	return -1
 }
 
 // older says whether what a read returned is certainly from before write w.
@@ -250,17 +273,36 @@ type sight struct{ write, reader int32 }
 // the others is after. They are worked out only for keys of which a read is wrong.
 type sights struct {
 	list []sight
-	done int32 // reads of the run that are in
+	done []prefix // by slot: how many reads of its run are in
+}
+
+// more is how many reads of a slot's run are in, which are now n.
+func (sg *sights) more(slot, n int32) (before int32) {
+	for i := range sg.done {
+		if k := &sg.done[i]; k.slot == slot {
+			before, k.n = k.n, max(k.n, n)
+			return before
+		}
+	}
+	sg.done = append(sg.done, prefix{slot, n})
+	return 0
 }
 
 // newerSight is a write that the session had read and that what it reads now is
 // older than.
 func (w *sessionWalk) newerSight(r reading) (sight, bool) {
 	sg := w.sightsOf(r.key)
-	if i := w.reads.in(r.key, w.slot[r.event]); i >= 0 {
-		steps := w.reads.step[w.reads.runs[i].from:w.reads.runs[i].to]
-		for ; int(sg.done) < len(steps) && steps[sg.done] < r.step; sg.done++ {
-			s := steps[sg.done]
+	for _, k := range append(slices.Clip(w.brought), prefix{w.slot[r.event], w.pos[r.event] + 1}) {
+		i := w.reads.in(r.key, k.slot)
+		if i < 0 {
+			continue
+		}
+		run := w.reads.runs[i]
+		steps := w.reads.step[run.from : int(run.from)+w.reads.upTo(run, k.n)]
+		for len(steps) > 0 && k.slot == w.slot[r.event] && steps[len(steps)-1] >= r.step {
+			steps = steps[:len(steps)-1] // of its own event
+		}
+		for _, s := range steps[min(int(sg.more(k.slot, int32(len(steps)))), len(steps)):] {
 			sg.see(w.order, sight{w.ix.eventOf(w.ix.src[s]), w.ix.eventOf(s)})
 		}
 	}

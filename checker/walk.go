@@ -23,6 +23,15 @@ func (j *judged) join(other *judged) {
 	j.caused.join(&other.caused)
 }
 
+// badSteps are the reads that break cc.
+func (j *judged) badSteps() []int32 {
+	steps := make([]int32, len(j.causes.bad))
+	for i, b := range j.causes.bad {
+		steps[i] = b.step
+	}
+	return steps
+}
+
 // guarantee is what the walk over sessions found of one session guarantee.
 type guarantee struct {
 	broken              []sessionFinding
@@ -35,6 +44,15 @@ type sessionFinding struct {
 	than int32 // the event that it is older than
 	via  int32 // the read that had shown that event before, an event; else -1
 	elem int32 // sets: the element; else -1
+}
+
+// steps are the reads that broke it.
+func (g *guarantee) steps() []int32 {
+	steps := make([]int32, len(g.broken))
+	for i, b := range g.broken {
+		steps[i] = b.step
+	}
+	return steps
 }
 
 func (g *guarantee) join(other *guarantee) {
@@ -75,7 +93,7 @@ func (o *order) judge(ctx context.Context) (*judged, error) {
 // asked of reads that are wrong already.
 func (o *order) walkSessions(ctx context.Context) (*judged, error) {
 	parts, err := parallelEach(ctx, o.trunks, func() func(s int) judged {
-		w := newSessionWalk(o, !o.plus)
+		w := newSessionWalk(o)
 		return func(s int) judged { return w.session(int32(s)) }
 	})
 	all := &judged{}

@@ -54,26 +54,31 @@ func checkWriteOrder(ctx context.Context, ix *index, property string) Result {
 	if err != nil {
 		return stopped(err)
 	}
-	g, what := j.written, "its session had written it first"
+	of, what := func(j *judged) *guarantee { return &j.written }, "its session had written it first"
 	if property == "writes-follow-reads" {
-		g, what = j.caused, "it had been read first"
+		of, what = func(j *judged) *guarantee { return &j.caused }, "it had been read first"
 	}
+	g := of(j)
 	r := Result{Chances: g.chances, Violations: len(g.broken)}
 	r.count("suspicious", g.suspicious)
 	for _, b := range g.broken[:min(len(g.broken), candidates)] {
 		r.Findings = append(r.Findings, ix.misorderStory(property, o, b))
 	}
 	r.Findings = smallest(r.Findings)
+	only, err := ix.lostAtMoves(ctx, j, func(j *judged) []int32 { return of(j).steps() }, &r)
 	switch {
 	case r.Violations > 0:
 		r.Verdict = Violated
 		r.Reason = fmt.Sprintf("%s from before a write that comes before one shown there already: %s", plural(r.Violations, "read returned a state", "reads returned a state"), what)
+	case err != nil:
+		return stopped(err)
 	case r.Chances == 0:
 		r.Verdict, r.Reason = Unknown, "0 chances: no session read a key at a node that had shown it something written after a write of that key"
 	default:
 		r.Verdict = Holds
 		r.Reason = fmt.Sprintf("no write was shown without those before it (%s)", plural(r.Chances, "chance", "chances"))
 	}
+	r.lostAtMoves(only)
 	return r
 }
 

@@ -20,8 +20,8 @@ func (ix *index) misorderStory(property string, o *order, b sessionFinding) Find
 	s := ix.eventOf(shown)
 	laterKey := int32(ix.h.StepKey(int(shown)))
 	second := ix.written(later, laterKey)
-	hops := []hop{{b.than, later, "so"}}
-	label, why := "earlier write not read", fmt.Sprintf("%s wrote %s (#%d) and then %s (#%d).", ix.who(ix.op(b.than)), first, ix.h.Index(ix.op(b.than)), second, ix.h.Index(ix.op(later)))
+	hops := o.sessionPath(b.than, later)
+	label, why := "earlier write not read", fmt.Sprintf("%s wrote %s (#%d) and then %s%s (#%d).", ix.who(ix.op(b.than)), first, ix.h.Index(ix.op(b.than)), ix.withToken(b.than, later), second, ix.h.Index(ix.op(later)))
 	if b.via >= 0 {
 		hops = append([]hop{{b.than, b.via, "wr"}}, o.path(b.via, later)...)
 		label = "write read earlier not read"
@@ -81,10 +81,17 @@ func (o *order) comesAfter(w int32, b sessionFinding) bool {
 	if b.via >= 0 {
 		return b.via == w || o.before(b.via, w)
 	}
-	if at, ok := o.base[w]; ok {
-		return at.slot == o.slot[b.than] && at.pos > o.pos[b.than]
+	return o.promised(b.than, w)
+}
+
+// withToken says, where two events of a session are at different nodes, that it
+// handed over a token on the way.
+func (ix *index) withToken(a, b int32) string {
+	from, to := ix.nodeName(ix.op(a)), ix.nodeName(ix.op(b))
+	if from == to {
+		return ""
 	}
-	return o.slot[w] == o.slot[b.than] && o.pos[w] > o.pos[b.than]
+	return fmt.Sprintf("moved from %s to %s with a token and wrote ", from, to)
 }
 
 // moveWords names the last move or failover of a session before operation k, or is "".

@@ -16,6 +16,7 @@ type model struct {
 	kinds  map[string]kind
 	writes map[string][]int // key → the steps that change it
 	before matrix           // the causal order, once order() was called
+	so     matrix           // the promised order of sessions, once promised() was asked
 }
 
 // step is one read or change of one key.

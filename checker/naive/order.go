@@ -104,10 +104,27 @@ func (m *model) causes(b int) []int {
 	return found
 }
 
-// promised says whether a is before b in promised session order.
+// promised says whether a is before b in promised session order: at one node, and
+// on to others where a token was handed over.
 func (m *model) promised(a, b int) bool {
-	j, k := m.events[a].op, m.events[b].op
-	return a < b && m.ops[j].Outcome == history.OK && !m.final(j) && m.session(j) == m.session(k)
+	if m.so == nil {
+		m.so = newMatrix(len(m.events))
+		for y, at := range m.events {
+			if m.final(at.op) {
+				continue
+			}
+			for x := range y {
+				if j := m.events[x].op; m.ops[j].Outcome == history.OK && !m.final(j) && m.session(j) == m.session(at.op) {
+					m.so.set(x, y)
+				}
+			}
+			for _, x := range m.broughtAlong(at.op) {
+				m.so.set(x, y)
+			}
+		}
+		m.so.close()
+	}
+	return m.so.has(a, b)
 }
 
 // broughtAlong is the last acknowledged event of the session before operation k,

@@ -10,17 +10,18 @@ import (
 func readYourWrites(m *model) []Violation {
 	return m.eachRead(func(s int, found func(label string)) {
 		st := m.steps[s]
-		own := -1 // the last one before it
+		back := m.replacedItself(s)
 		for w := range s {
 			if !m.steps[w].F.IsWrite() || m.steps[w].Key != st.Key || !m.inSession(w, s) {
 				continue
 			}
-			own = m.steps[w].event
+			own := m.steps[w].event
 			if m.kinds[st.Key] == set && own != st.event {
 				m.ownElement(w, s, found)
 			}
+			back = back || m.register(s) && m.older(s, own)
 		}
-		if m.register(s) && own >= 0 && (m.older(s, own) || m.replacedItself(s)) {
+		if back && m.register(s) {
 			found("own write not read")
 		}
 	})
@@ -103,8 +104,8 @@ func (m *model) eachRead(judge func(s int, found func(label string))) []Violatio
 
 // inSession says whether step a was done before b in one promised session order.
 func (m *model) inSession(a, b int) bool {
-	j := m.steps[a].op
-	return a < b && m.ops[j].Outcome == history.OK && !m.final(j) && m.session(j) == m.session(m.steps[b].op)
+	x, y := m.steps[a].event, m.steps[b].event
+	return a < b && (x == y || m.promised(x, y))
 }
 
 // register says whether a read of a register returned something that can be judged.
