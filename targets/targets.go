@@ -153,6 +153,7 @@ const (
 	Reply   = "reply"   // Out: to a client connection
 	Timer   = "timer"   // In: it rang; Out: ring in After
 	Log     = "log"     // Out: append to the disk
+	Trace   = "trace"   // Out: what the machine tells about itself; worlds without a use for it ignore it
 )
 
 // In is one thing that happens to a machine.

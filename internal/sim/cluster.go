@@ -23,6 +23,8 @@ type Config struct {
 	Seed   uint64
 	// Warn is where the watchdog writes; nil: standard error.
 	Warn io.Writer
+	// Trace is handed what machines tell about themselves, at the moment of it.
+	Trace func(at time.Duration, node string, body []byte)
 }
 
 // Cluster is a simulated world with machines in it.
@@ -32,6 +34,7 @@ type Cluster struct {
 	nodes map[string]*node
 	links map[history.Link]*link
 	conns int
+	trace func(at time.Duration, node string, body []byte)
 }
 
 // The network. Messages between leaders are datagrams: each takes the link's own
@@ -76,7 +79,7 @@ func (d *disk) Read() [][]byte { return d.records }
 // Start brings the machines up at virtual time 0.
 func Start(cfg Config) *Cluster {
 	c := &Cluster{names: cfg.Nodes, nodes: map[string]*node{}, links: map[history.Link]*link{}}
-	c.warn = cfg.Warn
+	c.warn, c.trace = cfg.Warn, cfg.Trace
 	for _, l := range nemesis.Paths(cfg.Links) {
 		r := stream.New(cfg.Seed, "link "+l.From+" "+l.To)
 		c.links[l] = &link{Link: l, r: r, base: linkBaseMin + time.Duration(r.Int64N(int64(linkBaseRange)))}
@@ -115,6 +118,10 @@ func (n *node) step(in targets.In) {
 			n.c.after(wait, func() { n.c.send(n.name, out.To, out.Body) })
 		case targets.Reply:
 			n.c.after(wait, func() { n.reply(out.To, out.Body) })
+		case targets.Trace:
+			if n.c.trace != nil {
+				n.c.trace(n.c.now, n.name, out.Body)
+			}
 		}
 	}
 }

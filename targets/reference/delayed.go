@@ -99,6 +99,7 @@ func (m *machine) snapshot(d *dec) {
 		key, el := d.string(), d.int()
 		if v := d.version(len(m.cfg.nodes)); d.err == nil && m.cfg.has(snapshotResync) {
 			m.state.row(key).cells[el] = []version{v}
+			m.traceEffect(key, el, v.dot, v.stamp)
 		}
 	}
 }

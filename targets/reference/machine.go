@@ -45,6 +45,7 @@ func newMachine(cfg config, name string, d targets.Disk) *machine {
 			m.peers = append(m.peers, &peer{name: other, id: id, sends: to, receives: from, early: map[uint64]update{}})
 		}
 	}
+	m.traceBegan()
 	m.recoverFrom(d)
 	m.central.number = m.life << 32 // no ticket is given out twice
 	return m
@@ -60,7 +61,10 @@ func (m *machine) peer(id int) *peer {
 
 // Step is one thing that happens.
 func (m *machine) Step(in targets.In) []targets.Out {
-	m.out, m.full = nil, in.Full
+	if in.Kind != targets.Start { // what is told of the recovery goes out with the start
+		m.out = nil
+	}
+	m.full = in.Full
 	if !m.full {
 		m.register()
 	}
@@ -140,6 +144,7 @@ func (m *machine) accept(u update, via *peer, at uint64) {
 // must hear of it.
 func (m *machine) apply(u update) {
 	m.applied.add(u.origin, u.seq)
+	m.traceUpdate(TraceApplied, u)
 	if u.origin == m.me || !m.cfg.has(deafClock) {
 		m.last = max(m.last, u.stamp.time)
 	}
@@ -160,6 +165,7 @@ func (m *machine) apply(u update) {
 func (m *machine) put(u update) {
 	for i, c := range u.changes {
 		m.state.put(c, dot{u.origin, u.seq, i}, u.stamp)
+		m.traceEffect(c.key, c.element(), dot{u.origin, u.seq, i}, u.stamp)
 	}
 }
 
@@ -179,6 +185,7 @@ func (m *machine) passesOn(u update, p *peer) bool {
 // commit makes what a transaction has changed an update of this leader.
 func (m *machine) commit(own *pending, t ticket) {
 	u := update{origin: m.me, seq: own.seq, stamp: own.stamp, deps: slices.Clone(m.applied.upTo), changes: own.changes, passed: 1 << m.me, ticket: t}
+	m.traceUpdate(TraceCommitted, u)
 	m.logUpdate(u, m.me, 0)
 	m.apply(u)
 	m.pushAll()

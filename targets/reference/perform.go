@@ -141,6 +141,7 @@ func (m *machine) steps(o *order, own *pending) {
 		known[s.Key] = had{own.stamp.word(m.cfg.nodes), union(c.past, own.dot(len(own.changes)-1))}
 	}
 	own.known = known
+	m.traceExecuted(o, own)
 }
 
 // result is the reply to an order that was performed: the steps, the stamp of

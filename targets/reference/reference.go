@@ -72,6 +72,7 @@ type config struct {
 	reads    string
 	tokens   bool
 	defect   string
+	traced   bool // leaders tell what they do, see Traced
 }
 
 // Configure says what the store, so configured, promises.
