@@ -19,6 +19,7 @@ type firewall struct {
 	packets packets
 	active  map[cut]bool
 	counted map[cut]int64
+	any     bool // there are rules
 }
 
 func newFirewall(p packets) *firewall {
@@ -39,14 +40,15 @@ func (f *firewall) apply(s State) error {
 	if err != nil {
 		return err
 	}
-	if len(list) > 0 || len(f.active) > 0 {
+	if len(list) > 0 || f.any {
 		if err := f.packets.replace(list); err != nil {
 			return err
 		}
 	}
+	f.any = len(list) > 0
 	clear(f.active)
 	for _, r := range list {
-		if !r.probes {
+		if !r.probes && !r.queued {
 			c := cut{r.out, r.peer}
 			f.active[c], f.counted[c] = true, r.counted
 		}

@@ -9,7 +9,10 @@ import (
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
+	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
+
+	"github.com/mlcheck/mlcheck/internal/impair"
 )
 
 // nft is the kernel's packet filter through netlink. Everything is in one table
@@ -115,6 +118,9 @@ func (n *nft) rule(r rule) *nftables.Rule {
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: ip[:]},
 	}
+	if r.queued {
+		return &nftables.Rule{Table: n.table, Chain: chain, Exprs: append(list, toQueue()...)}
+	}
 	if r.probes {
 		list = append(list,
 			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
@@ -127,6 +133,23 @@ func (n *nft) rule(r rule) *nftables.Rule {
 	}
 	list = append(list, &expr.Verdict{Kind: expr.VerdictDrop})
 	return &nftables.Rule{Table: n.table, Chain: chain, Exprs: list, UserData: userdata.AppendString(nil, userdata.TypeComment, r.peer.String())}
+}
+
+// toQueue hands packets to the queue of package impair, but for those that have
+// been there. Should nobody take them there, they pass. It is the target of
+// iptables, which more kernels have than the queue of nftables.
+func toQueue() []expr.Any {
+	const bypass = 1
+	info := binaryutil.NativeEndian.PutUint16(impair.Number)
+	info = append(info, binaryutil.NativeEndian.PutUint16(1)...) // one queue
+	info = append(info, binaryutil.NativeEndian.PutUint16(bypass)...)
+	info = append(info, 0, 0)
+	raw := xt.Unknown(info)
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(impair.Mark)},
+		&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &raw},
+	}
 }
 
 func (n *nft) counts() (map[cut]int64, error) {

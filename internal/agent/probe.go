@@ -29,10 +29,16 @@ type prober struct {
 	self netip.AddrPort
 
 	mu     sync.Mutex
-	heard  map[uint64]map[string]int // round → sender → packets
+	heard  map[uint64]map[string]heard // by round and sender
 	order  []uint64
 	marks  uint64
 	marked map[uint64]chan struct{}
+}
+
+// heard is what arrived from one sender in one round.
+type heard struct {
+	packets int
+	fastest time.Duration // on the way, by the clock of the machine that all agents are on
 }
 
 // The kinds of packets.
@@ -50,7 +56,7 @@ func newProber(ctx context.Context, port int) (*prober, error) {
 	}
 	p := &prober{
 		conn: conn, self: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()),
-		heard: map[uint64]map[string]int{}, marked: map[uint64]chan struct{}{},
+		heard: map[uint64]map[string]heard{}, marked: map[uint64]chan struct{}{},
 	}
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	go p.receive()
@@ -64,14 +70,15 @@ func (p *prober) receive() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil || n != 9 {
+		if err != nil || n != packetLength {
 			continue
 		}
 		number := binary.BigEndian.Uint64(buf[1:])
+		took := time.Since(time.Unix(0, int64(binary.BigEndian.Uint64(buf[9:]))))
 		p.mu.Lock()
 		switch buf[0] {
 		case probePacket:
-			p.count(number, from.Addr().Unmap().String())
+			p.count(number, from.Addr().Unmap().String(), took)
 		case markPacket:
 			if c := p.marked[number]; c != nil {
 				close(c)
@@ -82,10 +89,10 @@ func (p *prober) receive() {
 	}
 }
 
-func (p *prober) count(round uint64, from string) {
+func (p *prober) count(round uint64, from string, took time.Duration) {
 	m := p.heard[round]
 	if m == nil {
-		m = map[string]int{}
+		m = map[string]heard{}
 		p.heard[round] = m
 		p.order = append(p.order, round)
 		if len(p.order) > rounds {
@@ -93,19 +100,23 @@ func (p *prober) count(round uint64, from string) {
 			p.order = p.order[1:]
 		}
 	}
-	m[from]++
+	h := m[from]
+	if h.packets == 0 || took < h.fastest {
+		h.fastest = took
+	}
+	h.packets++
+	m[from] = h
 }
 
 // send sends the probes of a round. That the kernel refuses to send is what a
 // cut looks like from inside, hence no error.
 func (p *prober) send(round uint64, to []netip.AddrPort) {
-	packet := packetOf(probePacket, round)
 	for i := range probes {
 		if i > 0 {
 			time.Sleep(300 * time.Microsecond)
 		}
 		for _, peer := range to {
-			_, _ = p.conn.WriteToUDPAddrPort(packet, peer)
+			_, _ = p.conn.WriteToUDPAddrPort(packetOf(probePacket, round), peer)
 		}
 	}
 }
@@ -113,7 +124,7 @@ func (p *prober) send(round uint64, to []netip.AddrPort) {
 // arrived says whose probes of a round have arrived. A packet to oneself comes
 // through the same queue: once it is read, so is all that arrived before. It
 // also proves that this end sends and receives.
-func (p *prober) arrived(round uint64) (map[string]int, error) {
+func (p *prober) arrived(round uint64) (map[string]heard, error) {
 	seen := make(chan struct{})
 	p.mu.Lock()
 	p.marks++
@@ -130,13 +141,17 @@ func (p *prober) arrived(round uint64) (map[string]int, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	got := map[string]int{}
+	got := map[string]heard{}
 	for from, n := range p.heard[round] {
 		got[from] = n
 	}
 	return got, nil
 }
 
+// packetLength is that of the kind, the number, and the time of sending.
+const packetLength = 1 + 8 + 8
+
 func packetOf(kind byte, number uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{kind}, number)
+	b := binary.BigEndian.AppendUint64([]byte{kind}, number)
+	return binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
 }

@@ -16,8 +16,8 @@ func TestProbesAreCountedByRoundAndSender(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got["127.0.0.1"] != want {
-			t.Errorf("round %d: %d packets from here, want %d", round, got["127.0.0.1"], want)
+		if got["127.0.0.1"].packets != want {
+			t.Errorf("round %d: %d packets from here, want %d", round, got["127.0.0.1"].packets, want)
 		}
 	}
 }

@@ -6,7 +6,11 @@
 // targets nor the engine.
 package agent
 
-import "time"
+import (
+	"time"
+
+	"github.com/mlcheck/mlcheck/internal/impair"
+)
 
 // Lease is how long an agent lives without hearing from its runner.
 const Lease = 10 * time.Second
@@ -50,6 +54,15 @@ type State struct {
 	In         []string `json:"in,omitempty"`
 	Out        []string `json:"out,omitempty"`
 	Clock      *Clock   `json:"clock,omitempty"` // nil: right
+	// Impaired are links from this node that are bad, short of a cut.
+	Impaired []Impaired `json:"impaired,omitempty"`
+	Seed     uint64     `json:"seed,omitempty"` // what chance on them is drawn from
+}
+
+// Impaired is one bad link: the address that it leads to, and what is wrong.
+type Impaired struct {
+	To string `json:"to"`
+	impair.Link
 }
 
 // Clock is how far a node's clock is off: Offset at the fault's start, Elapsed
@@ -71,16 +84,22 @@ type Reply struct {
 	ID         uint64 `json:"id"`
 	Error      string `json:"error,omitempty"`
 	Generation uint64 `json:"generation"`
-	// CutWhy and ClockWhy say why links cannot be cut, or the clock not be
+	// CutWhy and the others say why links cannot be cut, or the clock not be
 	// skewed, on this machine; "": they can. In the reply to hello.
-	CutWhy   string `json:"cut_why,omitempty"`
-	ClockWhy string `json:"clock_why,omitempty"`
+	CutWhy    string `json:"cut_why,omitempty"`
+	ClockWhy  string `json:"clock_why,omitempty"`
+	ImpairWhy string `json:"impair_why,omitempty"` // links cannot be made bad
 	// Heard counts the probes that arrived, by sender. In the reply to heard.
 	Heard map[string]int `json:"heard,omitempty"`
 	// In and Out count the packets of the target that the cut to an address has
 	// swallowed since it was last cut. In replies to heard.
 	In  map[string]int64 `json:"in,omitempty"`
 	Out map[string]int64 `json:"out,omitempty"`
+	// Met counts the packets to an address that its bad link has lost, delayed or
+	// doubled since it was last made bad, and Delays is how long the fastest probe of
+	// the round took from each sender, by the clock that the agents share.
+	Met    map[string]int64         `json:"met,omitempty"`
+	Delays map[string]time.Duration `json:"delays,omitempty"`
 	// Offset is how far the clock was asked to be off, at the time of the reply.
 	Offset time.Duration `json:"offset,omitempty"`
 }

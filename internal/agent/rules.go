@@ -2,11 +2,15 @@ package agent
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/mlcheck/mlcheck/internal/impair"
 )
 
-// rule drops what goes to or comes from one peer. Probes are dropped uncounted,
+// rule drops what goes to or comes from one peer, or hands it to the queue in
+// which packets are impaired. Probes are dropped uncounted,
 // by a rule in front: the counter is the target's traffic alone, so that a cut
 // that met no traffic can be told.
 type rule struct {
@@ -14,6 +18,7 @@ type rule struct {
 	peer    netip.Addr
 	probes  bool  // drops UDP to Port only, and does not count
 	counted int64 // what the counter starts at
+	queued  bool  // out only: to the queue, and not dropped
 }
 
 // rules are those of a state, by direction and address. Counters of cuts that
@@ -32,6 +37,26 @@ func rules(s State, before map[cut]int64) ([]rule, error) {
 		for _, p := range peers {
 			all = append(all, rule{out: out, peer: p, probes: true}, rule{out: out, peer: p, counted: before[cut{out, p}]})
 		}
+	}
+	slow, err := s.impaired()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(slow), netip.Addr.Compare) {
+		all = append(all, rule{out: true, peer: p, queued: true})
+	}
+	return all, nil
+}
+
+// impaired are the links that are bad short of a cut, by address.
+func (s State) impaired() (map[netip.Addr]impair.Link, error) {
+	all := map[netip.Addr]impair.Link{}
+	for _, l := range s.Impaired {
+		a, err := addresses([]string{l.To})
+		if err != nil {
+			return nil, err
+		}
+		all[a[0]] = l.Link
 	}
 	return all, nil
 }

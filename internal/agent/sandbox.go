@@ -18,6 +18,7 @@ type sandbox struct {
 	firewall *firewall
 	clock    skewer // nil: the target's clock cannot be skewed
 	prober   *prober
+	bad      badLinks
 	token    atomic.Pointer[string]
 }
 
@@ -56,7 +57,7 @@ func (s *sandbox) identify(l net.Listener) {
 	}
 }
 
-func (s *sandbox) hello(token, mechanism string) (cutWhy, clockWhy string) {
+func (s *sandbox) hello(token, mechanism string, rep *Reply) {
 	s.token.Store(&token)
 	trial := State{In: []string{"192.0.2.1"}, Out: []string{"192.0.2.1"}} // an address that is nobody's
 	err := s.firewall.apply(trial)
@@ -64,21 +65,34 @@ func (s *sandbox) hello(token, mechanism string) (cutWhy, clockWhy string) {
 		_, _, err = s.firewall.swallowed()
 	}
 	if err := errors.Join(err, s.firewall.apply(State{})); err != nil {
-		cutWhy = err.Error()
+		rep.CutWhy = err.Error()
+	}
+	if err := s.tryBadLink(); err != nil {
+		rep.ImpairWhy = err.Error()
 	}
 	clock, err := newSkewer(mechanism)
 	if err != nil {
-		return cutWhy, err.Error()
+		rep.ClockWhy = err.Error()
+		return
 	}
 	s.clock = clock
-	return cutWhy, ""
 }
 
 func (s *sandbox) apply(st State) error {
 	if s.clock == nil && st.Clock != nil {
 		return errors.New("the clock of this node cannot be skewed")
 	}
-	if err := s.firewall.apply(st); err != nil {
+	links, err := st.impaired()
+	if err != nil {
+		return err
+	}
+	// No packet may come to a queue that is about to go.
+	if len(links) == 0 {
+		err = errors.Join(s.firewall.apply(st), s.bad.restore())
+	} else if err = s.bad.set(links, st.Seed); err == nil {
+		err = s.firewall.apply(st)
+	}
+	if err != nil {
 		return err
 	}
 	if s.clock == nil {
@@ -100,7 +114,9 @@ func (s *sandbox) probe(round uint64, to []string) error {
 	return nil
 }
 
-func (s *sandbox) heard(round uint64) (map[string]int, error) { return s.prober.arrived(round) }
+func (s *sandbox) heard(round uint64) (map[string]heard, error) { return s.prober.arrived(round) }
+
+func (s *sandbox) met() map[string]int64 { return s.bad.counts() }
 
 func (s *sandbox) swallowed() (in, out map[string]int64, err error) { return s.firewall.swallowed() }
 
@@ -112,7 +128,7 @@ func (s *sandbox) offset() time.Duration {
 }
 
 func (s *sandbox) restore() error {
-	err := s.firewall.packets.remove()
+	err := errors.Join(s.firewall.packets.remove(), s.bad.restore())
 	if s.clock != nil {
 		err = errors.Join(err, s.clock.restore())
 	}

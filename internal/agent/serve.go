@@ -13,12 +13,15 @@ const maxLine = 1 << 20
 
 // node is what an agent acts on: the real thing in a sandbox, a fake in tests.
 type node interface {
-	hello(token, mechanism string) (cutWhy, clockWhy string)
+	// hello tries which faults work, and arms the clock.
+	hello(token, mechanism string, rep *Reply)
 	apply(State) error
 	probe(round uint64, to []string) error
-	heard(round uint64) (map[string]int, error)
+	heard(round uint64) (map[string]heard, error)
 	// swallowed counts the packets that each cut has dropped.
 	swallowed() (in, out map[string]int64, err error)
+	// met counts the packets that each bad link has lost, delayed or doubled.
+	met() map[string]int64
 	offset() time.Duration
 	// restore makes the node healthy, whatever was wrong.
 	restore() error
@@ -102,7 +105,7 @@ func (a *answerer) answer(line []byte) error {
 func (a *answerer) act(req request, rep *Reply) (err error) {
 	switch req.Do {
 	case doHello:
-		rep.CutWhy, rep.ClockWhy = a.node.hello(req.Token, req.Clock)
+		a.node.hello(req.Token, req.Clock, rep)
 	case doPing:
 	case doKeep:
 		a.kept = true
@@ -117,9 +120,15 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 	case doProbe:
 		return a.node.probe(req.Round, req.To)
 	case doHeard:
-		if rep.Heard, err = a.node.heard(req.Round); err != nil {
+		from, err := a.node.heard(req.Round)
+		if err != nil {
 			return err
 		}
+		rep.Heard, rep.Delays = map[string]int{}, map[string]time.Duration{}
+		for who, h := range from {
+			rep.Heard[who], rep.Delays[who] = h.packets, h.fastest
+		}
+		rep.Met = a.node.met()
 		rep.In, rep.Out, err = a.node.swallowed()
 		return err
 	default:

@@ -23,7 +23,7 @@ type fakeNode struct {
 	refuse   error
 }
 
-func (f *fakeNode) hello(string, string) (string, string) { return "", "no clock" }
+func (f *fakeNode) hello(_, _ string, rep *Reply) { rep.ClockWhy = "no clock" }
 
 func (f *fakeNode) apply(s State) error {
 	f.mu.Lock()
@@ -37,9 +37,11 @@ func (f *fakeNode) apply(s State) error {
 
 func (f *fakeNode) probe(uint64, []string) error { return nil }
 
-func (f *fakeNode) heard(round uint64) (map[string]int, error) {
-	return map[string]int{"10.0.0.2": int(round)}, nil
+func (f *fakeNode) heard(round uint64) (map[string]heard, error) {
+	return map[string]heard{"10.0.0.2": {packets: int(round)}}, nil
 }
+
+func (f *fakeNode) met() map[string]int64 { return nil }
 
 func (f *fakeNode) swallowed() (in, out map[string]int64, err error) {
 	return map[string]int64{"10.0.0.3": 7}, nil, nil

@@ -57,7 +57,7 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 		Name: c.cfg.name("-" + n.name + "-agent"), Image: image, Hostname: n.name,
 		Labels:  c.cfg.labels(roleLabel, agentRole, nodeLabel, n.name),
 		Network: c.network, Aliases: []string{n.name},
-		Init: true, Stdin: true, NoLog: true, ReadOnly: true, DropAll: true, Add: []string{"NET_ADMIN"},
+		Init: true, Stdin: true, NoLog: true, ReadOnly: true, DropAll: true, Add: []string{"NET_ADMIN", "NET_RAW"},
 	}
 	switch n.spec.Clock {
 	case agent.Libfaketime:
