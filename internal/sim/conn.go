@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"io"
 	"net"
 	"os"
@@ -91,8 +90,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			until = c.deadline
 		}
 		c.reader = k.current
-		// The connection has deadlines of its own: no context is needed here.
-		_ = k.waitUntil(context.Background(), until, "Read")
+		k.waitUntil(until, "Read")
 		c.reader = nil
 	}
 	n := copy(p, c.inbox)

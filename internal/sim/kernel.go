@@ -11,7 +11,6 @@
 package sim
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,11 +29,9 @@ import (
 // Epoch is the wall clock at virtual time 0 of a node whose clock is right.
 var Epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// kernel is the event loop: a heap of things to do, ordered by time and then by
-// the order in which they were asked for.
+// kernel is the event loop over what is on the agenda.
 type kernel struct {
 	now      time.Duration
-	seq      uint64
 	agenda   agenda
 	current  *task
 	tasks    []*task
@@ -43,37 +41,13 @@ type kernel struct {
 	warn     io.Writer
 }
 
-type event struct {
-	at  time.Duration
-	seq uint64
-	do  func()
-}
-
-type agenda []event
-
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
-	return a[i].at < a[j].at || a[i].at == a[j].at && a[i].seq < a[j].seq
-}
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(event)) }
-func (a *agenda) Pop() any {
-	old := *a
-	last := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*a = old[:len(old)-1]
-	return last
-}
-
 // after puts do on the agenda.
-func (k *kernel) after(d time.Duration, do func()) {
-	k.seq++
-	heap.Push(&k.agenda, event{k.now + max(d, 0), k.seq, do})
-}
+func (k *kernel) after(d time.Duration, do func()) { k.agenda.add(k.now, k.now+d, call(do)) }
 
 // task is one coroutine. It runs until it parks; a wake-up puts it on the
 // agenda once, however many there are.
 type task struct {
+	k      *kernel
 	name   string
 	next   func() (struct{}, bool)
 	stop   func()
@@ -82,6 +56,50 @@ type task struct {
 	woken  bool
 	done   bool
 	err    error
+	// until is when a parked task is woken if nobody does it before; alarms are
+	// when the agenda has something to do for it, the first one last.
+	until  time.Duration
+	alarms []time.Duration
+}
+
+// resumption is a task that goes on.
+type resumption task
+
+func (r *resumption) happen() { r.k.resume((*task)(r)) }
+
+// alarm looks whether a task has waited long enough.
+type alarm task
+
+func (a *alarm) happen() {
+	t := (*task)(a)
+	t.alarms = t.alarms[:len(t.alarms)-1]
+	switch {
+	case !t.parked || t.woken || t.done:
+	case t.until <= t.k.now:
+		t.k.wake(t)
+	default:
+		t.waitAtMost()
+	}
+}
+
+// waitAtMost sees to it that the task is looked at when its time has come, or
+// before: a deadline that every operation moves on by a little costs one entry
+// of the agenda now and then.
+func (t *task) waitAtMost() {
+	if n := len(t.alarms); t.until < forever && (n == 0 || t.alarms[n-1] > t.until) {
+		t.setAlarm()
+	}
+}
+
+// setAlarm has a place on the agenda from now on: tasks that wait for the same
+// moment go on in the order in which they began to wait.
+func (t *task) setAlarm() {
+	i := len(t.alarms)
+	for i > 0 && t.alarms[i-1] < t.until {
+		i--
+	}
+	t.alarms = slices.Insert(t.alarms, i, t.until)
+	t.k.agenda.add(t.k.now, t.until, (*alarm)(t))
 }
 
 // errStopped unwinds a task whose world has gone.
@@ -100,7 +118,7 @@ func (k *kernel) Run(ctx context.Context, tasks ...world.Task) error {
 	for _, wt := range tasks {
 		t := k.start(ctx, wt)
 		k.tasks = append(k.tasks, t)
-		k.after(0, func() { k.resume(t) })
+		k.agenda.add(k.now, k.now, (*resumption)(t))
 	}
 	defer func() {
 		for _, t := range k.tasks {
@@ -115,12 +133,12 @@ func (k *kernel) Run(ctx context.Context, tasks ...world.Task) error {
 				k.wake(t)
 			}
 		}
-		if len(k.agenda) == 0 {
+		if k.agenda.empty() {
 			return k.deadlock()
 		}
-		e := heap.Pop(&k.agenda).(event)
-		k.now = e.at
-		e.do()
+		at, next := k.agenda.take(k.now)
+		k.now = at
+		next.happen()
 		k.steps.Add(1)
 	}
 	var errs []error
@@ -131,7 +149,7 @@ func (k *kernel) Run(ctx context.Context, tasks ...world.Task) error {
 }
 
 func (k *kernel) start(ctx context.Context, wt world.Task) *task {
-	t := &task{name: wt.Name}
+	t := &task{k: k, name: wt.Name}
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
 		defer func() {
@@ -159,17 +177,20 @@ func (k *kernel) resume(t *task) {
 	k.current = nil
 }
 
-// park gives way until somebody wakes the task.
-func (k *kernel) park(what string) *task {
-	t := k.current
-	if t == nil {
+// running is the task that is being run.
+func (k *kernel) running(what string) *task {
+	if k.current == nil {
 		panic("sim: " + what + " was called outside of a task")
 	}
+	return k.current
+}
+
+// park gives way until somebody wakes the task.
+func (t *task) park() {
 	t.parked = true
 	if !t.yield(struct{}{}) {
 		panic(errStopped)
 	}
-	return t
 }
 
 // wake lets a parked task go on, after everything that is on the agenda for now.
@@ -178,7 +199,7 @@ func (k *kernel) wake(t *task) {
 		return
 	}
 	t.woken = true
-	k.after(0, func() { k.resume(t) })
+	k.agenda.add(k.now, k.now, (*resumption)(t))
 }
 
 func (k *kernel) deadlock() error {
@@ -222,58 +243,28 @@ func (k *kernel) Now() time.Duration { return k.now }
 
 // Sleep parks the task for d of virtual time, or until ctx ends.
 func (k *kernel) Sleep(ctx context.Context, d time.Duration) error {
-	until := k.now + max(d, 0)
+	t, until := k.running("Sleep"), k.now+max(d, 0)
 	for first := true; first || k.now < until; first = false {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := k.waitUntil(ctx, until, "Sleep"); err != nil {
-			return err
+		t.until = until
+		if deadline, ok := ctx.Deadline(); ok {
+			t.until = min(until, deadline.Sub(Epoch))
 		}
+		t.setAlarm()
+		t.park()
 	}
 	return ctx.Err()
 }
 
-// waitUntil parks the task until it is woken, until the given time, or until
-// ctx's virtual deadline, whichever is first. Callers loop on their condition.
-func (k *kernel) waitUntil(ctx context.Context, until time.Duration, what string) error {
-	if d, ok := ctx.Deadline(); ok {
-		until = min(until, d.Sub(Epoch))
-	}
-	t := k.current
-	if until < forever {
-		k.after(until-k.now, func() { k.wake(t) })
-	}
-	k.park(what)
-	return ctx.Err()
+// waitUntil parks the task until it is woken, or until the given time. Callers
+// loop on their condition.
+func (k *kernel) waitUntil(until time.Duration, what string) {
+	t := k.running(what)
+	t.until = until
+	t.waitAtMost()
+	t.park()
 }
 
 const forever = time.Duration(1<<63 - 1)
-
-// WithTimeout is context.WithTimeout on virtual time.
-func (k *kernel) WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	deadline := Epoch.Add(k.now + d)
-	if pd, ok := parent.Deadline(); ok && pd.Before(deadline) {
-		deadline = pd
-	}
-	inner, cancel := context.WithCancelCause(parent)
-	k.after(d, func() { cancel(context.DeadlineExceeded) })
-	return &virtualContext{inner, deadline}, func() { cancel(context.Canceled) }
-}
-
-// virtualContext embeds a real one, so that the library finds its own kind
-// inside and starts no goroutine for its children.
-type virtualContext struct {
-	context.Context
-	deadline time.Time
-}
-
-func (c *virtualContext) Deadline() (time.Time, bool) { return c.deadline, true }
-
-func (c *virtualContext) Err() error {
-	err := c.Context.Err()
-	if err != nil && errors.Is(context.Cause(c.Context), context.DeadlineExceeded) {
-		return context.DeadlineExceeded
-	}
-	return err
-}

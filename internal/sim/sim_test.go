@@ -192,6 +192,10 @@ func ask(ctx context.Context, n targets.Node, body string) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
+	return askOn(conn, body)
+}
+
+func askOn(conn net.Conn, body string) (string, error) {
 	if _, err := conn.Write(targets.AppendFrame(nil, []byte(body))); err != nil {
 		return "", err
 	}
