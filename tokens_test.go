@@ -33,5 +33,15 @@ func tokenRows() []Test {
 			Options: map[string]string{"policy": row.policy, "delivery": row.delivery, "reads": row.reads, "token": "on"},
 		})
 	}
+	for _, context := range []string{"on", "off"} {
+		for _, delivery := range []string{"unordered", "causal"} {
+			for _, workload := range []string{"register", "causal"} {
+				all = append(all, Test{
+					Topology: "all-to-all", Workload: workload, Nemesis: []string{"partition", "clock"}, Time: 8 * time.Second, Moves: moving(workload),
+					Options: map[string]string{"policy": "siblings", "delivery": delivery, "reads": "decided", "token": "off", "context": context},
+				})
+			}
+		}
+	}
 	return all
 }

@@ -30,11 +30,14 @@ func policyApplies(h *history.History) string {
 		return homeApplies(h)
 	case rulingFor(p) == nil:
 		return fmt.Sprintf("nothing is laid down about what policy %s makes of concurrent writes", p)
-	case hasPrefix(p, "siblings", "merge") && !saysWhatItReplaces(h):
+	case hasPrefix(p, "siblings", "merge") && p != withoutContext && !saysWhatItReplaces(h):
 		return fmt.Sprintf("policy %s keeps what no write says it replaces, and no operation of this history says so (ctx)", p)
 	}
 	return finalsRecorded(h)
 }
+
+// withoutContext is a policy under which no write replaces any other.
+const withoutContext = "siblings-without-context"
 
 // ruling judges what all leaders finally show of a key; "" is right.
 type ruling func(j *policyJudge, key, read int32) (label, why string, ops []int32)

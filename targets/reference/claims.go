@@ -52,7 +52,12 @@ func promises(cfg config) [][]string {
 		}
 		return [][]string{{"convergence"}}
 	case "siblings":
-		return [][]string{kept, {"no-lost-updates", "conflict-policy"}}
+		if cfg.blind { // nothing is replaced, so there is no newer version either
+			return [][]string{kept, {"conflict-policy"}}
+		}
+		// Session guarantees and cc are kept as well, but a history of siblings does
+		// not decide them.
+		return [][]string{kept, {"no-lost-updates", "no-stale-wins", "conflict-policy"}}
 	case "first", "max":
 		return [][]string{{"convergence", "conflict-policy"}}
 	case "counter":

@@ -131,6 +131,7 @@ func (m *machine) steps(o *order, own *pending) {
 		}
 		c := change{key: s.Key, f: s.F, value: s.Value.N}
 		switch p := m.cfg.policy; {
+		case p.asked && m.cfg.blind: // nothing
 		case p.asked: // what its client had read
 			c.past = known[s.Key].dots
 			own.replaces = append(own.replaces, known[s.Key].names)

@@ -44,6 +44,10 @@ func (Target) Options() []targets.Option {
 			Help: "policies home and certify: decided, reads go where writes go, to the home or through the order; local, every leader answers from what it has",
 		},
 		{
+			Name: "context", Default: on, Values: []string{on, off},
+			Help: "policy siblings: off, a write does not say what its client had read, so it replaces nothing, and siblings grow",
+		},
+		{
 			Name: "token", Default: off, Values: []string{off, on},
 			Help: "on: a session that moves hands over a causal token, which says what it has seen (a version vector and a stamp), and its new leader serves it once all of that has arrived",
 		},
@@ -70,6 +74,7 @@ type config struct {
 	policy   policy
 	delivery string
 	reads    string
+	blind    bool // writers without context
 	tokens   bool
 	defect   string
 	traced   bool // leaders tell what they do, see Traced
@@ -86,7 +91,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	}
 	cfg := config{
 		nodes: c.Nodes, links: links, topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
-		delivery: c.Options["delivery"], reads: c.Options["reads"], tokens: c.Options["token"] == on, defect: c.Options["defect"],
+		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, defect: c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
 		return targets.Plan{}, err
@@ -96,8 +101,16 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	return targets.Plan{
 		Worlds: []string{"sim"}, Topologies: []string{"all-to-all", "ring", "star"}, Links: links,
 		Supports: cfg.policy.steps, Atomic: true, Granularity: "transaction",
-		Policy: cmp.Or(cfg.policy.header, cfg.policy.name), Claims: promised, Settle: 2 * resend, System: system{cfg},
+		Policy: cfg.header(), Claims: promised, Settle: 2 * resend, System: system{cfg},
 	}, nil
+}
+
+// header is what the history calls the policy.
+func (c config) header() string {
+	if c.blind {
+		return "siblings-without-context"
+	}
+	return cmp.Or(c.policy.header, c.policy.name)
 }
 
 // check says why options do not go together.
@@ -109,6 +122,9 @@ func (c config) check() error {
 		case c.delivery != fifo && c.delivery != causal:
 			return fmt.Errorf("policy %s applies changes in the order of the leader that decided, which needs the delivery fifo or causal, not %s", p.name, c.delivery)
 		}
+	}
+	if c.blind && !c.policy.asked {
+		return fmt.Errorf("-o context=off is an option of policy siblings, under which writes say what they replace; %s has no such context", c.policy.name)
 	}
 	return c.checkDefect()
 }
