@@ -40,7 +40,7 @@ func (n *saboteur) look(ctx context.Context) (look, error) {
 
 // describe is a fault in a phase, as the history has it.
 func describe(f nemesis.Fault, phase string) history.Event {
-	ev := history.Event{Type: history.FaultEvent, Fault: f.ID, Kind: f.Kind, Phase: phase, Links: f.Links}
+	ev := history.Event{Type: history.FaultEvent, Fault: f.ID, Kind: f.Kind, Phase: phase, Links: f.Links, Nodes: slices.Clone(f.Nodes)}
 	for _, s := range f.Clocks {
 		if ev.Offsets == nil {
 			ev.Offsets = map[string]int64{}
@@ -50,23 +50,6 @@ func describe(f nemesis.Fault, phase string) history.Event {
 		ev.PPM = s.PPM
 	}
 	return ev
-}
-
-// dropped is what the cuts of the links have swallowed; -1 where nothing was measured.
-func dropped(links []history.Link, m nemesis.Measured) int64 {
-	if len(links) == 0 {
-		return 0
-	}
-	total, known := int64(0), false
-	for _, l := range links {
-		if n, ok := m.Dropped[l]; ok && n >= 0 {
-			total, known = total+n, true
-		}
-	}
-	if !known {
-		return -1
-	}
-	return total
 }
 
 // judge compares what was measured with what the State asks for, where the
@@ -88,6 +71,8 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 		ev.Why = "a drift is measured once it has grown"
 	case phase == history.Healed && slices.ContainsFunc(f.Links, nemesis.At(n.Faults, n.at).Cuts):
 		ev.Why = "another fault still cuts a link of this one"
+	case len(f.Nodes) > 0 && ev.Why == "":
+		ev.Why = ofProcesses(f, nemesis.At(n.Faults, n.at), m.Measured)
 	}
 	if len(f.Clocks) > 0 {
 		ev.Offsets = map[string]int64{}
@@ -130,6 +115,7 @@ func differs(f nemesis.Fault, s nemesis.State, m look) string {
 			bad = append(bad, fmt.Sprintf("no probe passed from %s to %s", l.From, l.To))
 		}
 	}
+	bad = append(bad, processesDiffer(f, s, m.Measured)...)
 	for _, c := range f.Clocks {
 		want := s.Clock(c.Node)
 		off, measured := m.Clocks[c.Node]

@@ -316,6 +316,9 @@ func (r *runner) unhealthy(m nemesis.Measured) string {
 		}
 	}
 	for _, n := range r.nodes {
+		if why := r.processUnwell(n, m); why != "" {
+			bad = append(bad, why)
+		}
 		switch off, measured := m.Clocks[n]; {
 		case !measured && r.skewed(n):
 			bad = append(bad, n+"'s clock cannot be read")

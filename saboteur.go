@@ -25,12 +25,14 @@ type saboteur struct {
 	*runner
 	err error         // a fault that could not be made or measured ends the run
 	at  time.Duration // the edge whose State is in force, the schedule may be ahead of it; before the first one -1
-	// drops is what the cuts of links that were cut already had swallowed when a
+	// before is what links and nodes that were in trouble already had met when a
 	// fault began, by fault: that is not its own doing.
-	drops map[int]int64
+	before map[int]int64
 }
 
-func newSaboteur(r *runner) *saboteur { return &saboteur{runner: r, at: -1, drops: map[int]int64{}} }
+func newSaboteur(r *runner) *saboteur {
+	return &saboteur{runner: r, at: -1, before: map[int]int64{}}
+}
 
 // moment is something on the schedule: an edge, or the time at which a drift has
 // grown enough to be proved.
@@ -151,18 +153,14 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		}
 	}
 	var before nemesis.Measured
-	if slices.ContainsFunc(ending, func(f nemesis.Fault) bool { return len(f.Links) > 0 }) {
+	if slices.ContainsFunc(ending, counts) {
 		var err error // the counters of a cut go with the cut
 		if before, err = fabric.Measure(ctx); err != nil {
 			return fmt.Errorf("measuring before a fault ends: %w", err)
 		}
 	}
 	for _, f := range ending {
-		ev := describe(f, history.Healing)
-		if ev.Dropped = dropped(f.Links, before); ev.Dropped > 0 {
-			ev.Dropped = max(ev.Dropped-n.drops[f.ID], 0)
-		}
-		n.rec.Event(ev)
+		n.rec.Event(n.ended(f, before))
 	}
 	for _, f := range starting {
 		n.opt.Progress("%6.1f s  %s: %s", n.cluster.Now().Seconds(), f.Kind, f)
@@ -179,8 +177,7 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	}
 	n.noteClocks(m.Measured)
 	for _, f := range starting {
-		cutBefore := slices.DeleteFunc(slices.Clone(f.Links), func(l history.Link) bool { return !were.Cuts(l) })
-		n.drops[f.ID] = max(dropped(cutBefore, m.Measured), 0)
+		n.before[f.ID] = max(metBy(already(f, were), m.Measured), 0)
 		if !drifts(f) {
 			n.judge(f, m, history.Effective, history.Absent)
 		}

@@ -143,11 +143,7 @@ func (p *plan) lookUp() error {
 	p.Nemesis = distinct(p.Nemesis)
 	for _, k := range p.Nemesis {
 		if _, ok := nemesis.Lookup(k); !ok {
-			var names []string
-			for _, k := range nemesis.Kinds() {
-				names = append(names, k.Name)
-			}
-			return usage("%s", suggest.Unknown("kind of fault", k, names))
+			return usage("%s", suggest.Unknown("kind of fault", k, nemesis.KindNames()))
 		}
 	}
 	for _, c := range p.Claims {

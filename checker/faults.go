@@ -20,11 +20,18 @@ const (
 	notMeasured = "not measured"
 )
 
+// countedKinds are the kinds of faults whose end says how much of the target's own
+// traffic they met.
+var countedKinds = map[string]bool{"partition": true, "pause": true, "kill": true, "crash": true}
+
+// befell says in words what a fault of a kind does to processes.
+var befell = map[string]string{"pause": "paused", "kill": "killed", "crash": "lost power"}
+
 // faultReports says of every fault of a history whether it was really there,
 // and whether it met any traffic.
 func faultReports(ix *index) []FaultReport {
 	byID := map[int]*FaultReport{}
-	drops := map[int]int64{} // what a cut swallowed; -1: not known
+	met := map[int]int64{} // what a cut swallowed, or what found a process down; -1: not known
 	phases := map[int]map[string]history.Event{}
 	for _, ev := range ix.h.Events {
 		if ev.Type != history.FaultEvent {
@@ -33,12 +40,16 @@ func faultReports(ix *index) []FaultReport {
 		f := byID[ev.Fault]
 		if f == nil {
 			f = &FaultReport{Fault: ev.Fault, Kind: ev.Kind, Planned: -1, Effective: -1, Healing: -1, Healed: -1}
-			byID[ev.Fault], phases[ev.Fault], drops[ev.Fault] = f, map[string]history.Event{}, -1
+			byID[ev.Fault], phases[ev.Fault], met[ev.Fault] = f, map[string]history.Event{}, -1
 		}
 		f.record(ev)
 		phases[ev.Fault][ev.Phase] = ev
-		if ev.Phase == history.Healing || ev.Phase == history.Healed {
-			drops[ev.Fault] = max(drops[ev.Fault], ev.Dropped)
+		switch {
+		case ev.Phase != history.Healing && ev.Phase != history.Healed:
+		case ev.Kind == "partition":
+			met[ev.Fault] = max(met[ev.Fault], ev.Dropped)
+		case ev.Phase == history.Healing:
+			met[ev.Fault] = ev.Met
 		}
 	}
 	reports := make([]FaultReport, 0, len(byID))
@@ -50,7 +61,7 @@ func faultReports(ix *index) []FaultReport {
 	for i := range reports {
 		f := &reports[i]
 		f.What = whatFault(ix, phases[f.Fault])
-		f.State = faultState(f, phases[f.Fault], drops[f.Fault], wrote[i])
+		f.State = faultState(f, phases[f.Fault], met[f.Fault], wrote[i])
 	}
 	return reports
 }
@@ -74,7 +85,7 @@ func (f *FaultReport) record(ev history.Event) {
 	}
 }
 
-func faultState(f *FaultReport, phases map[string]history.Event, dropped int64, wrote bool) string {
+func faultState(f *FaultReport, phases map[string]history.Event, met int64, wrote bool) string {
 	_, isStuck := phases[history.Stuck]
 	_, isAbsent := phases[history.Absent]
 	switch {
@@ -87,7 +98,7 @@ func faultState(f *FaultReport, phases map[string]history.Event, dropped int64, 
 	case f.Healing >= 0 && f.Healed < 0:
 		f.Note = strings.TrimPrefix(f.Note+"; nobody measured that it is gone", "; ")
 		return notMeasured
-	case f.Kind == "partition" && dropped == 0:
+	case countedKinds[f.Kind] && met == 0:
 		return idle
 	case f.Kind == "clock" && !wrote:
 		return idle
@@ -215,6 +226,9 @@ func whatFault(ix *index, phases map[string]history.Event) string {
 	}
 	if len(parts) > 0 {
 		return joined(parts)
+	}
+	if did := befell[ev.Kind]; did != "" && len(ev.Nodes) > 0 {
+		return joined(ev.Nodes) + " " + did
 	}
 	word := ev.Kind
 	if len(ev.Nodes) > 0 {

@@ -146,6 +146,7 @@ func appendEvent(b []byte, ev Event) []byte {
 	b = appendOffsets(b, ev.Offsets)
 	b = appendNumber(b, "ppm", ev.PPM)
 	b = appendNumber(b, "dropped", ev.Dropped)
+	b = appendNumber(b, "met", ev.Met)
 	b = appendField(b, "stage", ev.Stage)
 	b = appendField(b, "state", ev.State)
 	if ev.Type == MoveEvent || ev.Session != 0 { // sessions are numbered from 0

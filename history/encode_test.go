@@ -50,6 +50,7 @@ func TestLinesLookAsTheFormatSays(t *testing.T) {
 			`{"i":4,"t":1200345,"type":"fault","fault":2,"kind":"clock","phase":"effective","nodes":["n1"],"offsets":{"n1":-5,"n2":7},"ppm":100,"dropped":-1}`,
 			appendEvent(nil, Event{Index: 4, T: at, Type: FaultEvent, Fault: 2, Kind: "clock", Phase: Effective, Nodes: []string{"n1"}, Offsets: map[string]int64{"n2": 7, "n1": -5}, PPM: 100, Dropped: -1}),
 		},
+		{`{"i":4,"t":1200345,"type":"fault","fault":2,"kind":"kill","phase":"healing","nodes":["n1"],"met":7}`, appendEvent(nil, Event{Index: 4, T: at, Type: FaultEvent, Fault: 2, Kind: "kill", Phase: Healing, Nodes: []string{"n1"}, Met: 7})},
 		{`{"i":5,"t":1200345,"type":"stage","stage":"quiet","state":"stopped","why":"n1: error 1062"}`, appendEvent(nil, Event{Index: 5, T: at, Type: StageEvent, Stage: StageQuiet, State: QuietStopped, Why: "n1: error 1062"})},
 		{`{"i":6,"t":1200345,"type":"move","session":0,"from":"n1","to":"n2"}`, appendEvent(nil, Event{Index: 6, T: at, Type: MoveEvent, From: "n1", To: "n2"})},
 	} {

@@ -157,11 +157,11 @@ type Event struct {
 	T     time.Duration
 	Type  EventType
 
-	Fault int    // faults: the number of the fault in the run's schedule, from 1
-	Kind  string // faults: "partition", "clock"
-	Phase string // faults: one of the phases above
-	Links []Link // partitions: the directed links that are cut
-	Nodes []string
+	Fault int      // faults: the number of the fault in the run's schedule, from 1
+	Kind  string   // faults: "partition", "clock", "pause", "kill", "crash"
+	Phase string   // faults: one of the phases above
+	Links []Link   // partitions: the directed links that are cut
+	Nodes []string // the nodes whose clocks or processes a fault concerns
 
 	// Offsets, in nanoseconds by node: what a clock fault asks for (planned) or
 	// what the target's own clock showed against the runner's (effective,
@@ -170,6 +170,7 @@ type Event struct {
 	PPM     int64 // clock faults: drift in parts per million
 
 	Dropped int64 // partitions, healing: messages or packets of the target that the cut swallowed; -1 not known
+	Met     int64 // faults of processes, healing: messages, requests and connections that found them paused or down; -1 not known
 
 	Stage   string // stages: one of the stages above
 	State   string // StageQuiet: one of the states above

@@ -15,16 +15,21 @@ import (
 
 // Kind is one kind of fault that a schedule can be drawn from.
 type Kind struct {
-	Name string
-	Help string
-	draw func(Draw, *rand.Rand) (shape string, f Fault)
+	Name  string
+	Help  string
+	parts string // the lists that a fault of this kind has, and no others
+	brief bool   // so that most of a cycle is left to catch up in
+	draw  func(Draw, *rand.Rand) (shape string, f Fault)
 }
 
 // Kinds are all kinds of faults, in the order of their names.
 func Kinds() []Kind {
 	return []Kind{
-		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", drawClock},
-		{Partition, "links are cut: one leader alone, halves, one link both ways, one link one way", drawPartition},
+		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", "clocks", false, drawClock},
+		{Crash, "one leader or all lose power: what they had not synced to disk is gone when they start again", "nodes", true, drawProcess},
+		{Kill, "the process of one leader or of all dies, and is started again with all that it wrote", "nodes", true, drawProcess},
+		{Partition, "links are cut: one leader alone, halves, one link both ways, one link one way", "links", false, drawPartition},
+		{Pause, "the process of one leader or of all stands still, while its clock goes on, and is resumed", "nodes", true, drawProcess},
 	}
 }
 
@@ -48,8 +53,9 @@ type Draw struct {
 }
 
 // Schedule draws the faults of a run: per kind one fault a cycle, in force for
-// 40 to 70 % of it, with health before, between and after. The same Draw gives
-// the same faults, and leaving out a kind leaves the others as they were.
+// 40 to 70 % of it, or 10 to 30 % where nodes must come back and catch up, with
+// health before, between and after. The same Draw gives the same faults, and
+// leaving out a kind leaves the others as they were.
 func (d Draw) Schedule() ([]Fault, error) {
 	switch {
 	case len(d.Kinds) > 0 && len(d.Nodes) == 0:
@@ -68,13 +74,12 @@ func (d Draw) Schedule() ([]Fault, error) {
 		for at := cycle / 4; at+cycle*3/4 <= d.Time; at += cycle {
 			shape, f := k.draw(d, r)
 			f.Kind, f.Shape = name, shape
-			f.From = (at + jitter(r, cycle/5)).Truncate(time.Millisecond)
-			f.Until = (f.From + cycle*2/5 + jitter(r, cycle*3/10)).Truncate(time.Millisecond)
-			f.Until = min(f.Until, d.Time)
+			f.From = (at + jitter(r, k.play(cycle))).Truncate(time.Millisecond)
+			f.Until = min((f.From + k.length(cycle, r)).Truncate(time.Millisecond), d.Time)
 			if shape == drift {
 				f.Clocks[0] = drifting(f.Clocks[0], f.Until-f.From)
 			}
-			if len(f.Links)+len(f.Clocks) > 0 {
+			if parts(f) == k.parts {
 				faults = append(faults, f)
 			}
 		}
@@ -84,6 +89,22 @@ func (d Draw) Schedule() ([]Fault, error) {
 		faults[i].ID = i + 1
 	}
 	return faults, nil
+}
+
+// play is how late in its cycle a fault may begin. Brief ones have room to be away
+// from those of other kinds.
+func (k Kind) play(cycle time.Duration) time.Duration {
+	if k.brief {
+		return cycle * 9 / 20
+	}
+	return cycle / 5
+}
+
+func (k Kind) length(cycle time.Duration, r *rand.Rand) time.Duration {
+	if k.brief {
+		return cycle/10 + jitter(r, cycle/5)
+	}
+	return cycle*2/5 + jitter(r, cycle*3/10)
 }
 
 func jitter(r *rand.Rand, d time.Duration) time.Duration {
@@ -157,8 +178,9 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 	paths := Paths(links)
 	for i, f := range faults {
 		where := fmt.Sprintf("fault %d (faults[%d])", f.ID, i)
-		if _, ok := Lookup(f.Kind); !ok {
-			return fmt.Errorf("%s: no kind of fault is called %q; there are %s", where, f.Kind, strings.Join(kindNames(), ", "))
+		kind, ok := Lookup(f.Kind)
+		if !ok {
+			return fmt.Errorf("%s: no kind of fault is called %q; there are %s", where, f.Kind, strings.Join(KindNames(), ", "))
 		}
 		if f.ID != i+1 {
 			return fmt.Errorf("%s: faults are numbered from 1 in their order; this one must have id %d", where, i+1)
@@ -174,11 +196,28 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 		if err := checkSkews(f.Clocks, nodes); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
-		if (f.Kind == Partition) != (len(f.Links) > 0) || (f.Kind == Clock) != (len(f.Clocks) > 0) {
-			return fmt.Errorf("%s: a partition needs links, a clock fault needs clocks, and neither takes the other's", where)
+		if err := checkNodes(f, nodes); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		if has := parts(f); has != kind.parts {
+			return fmt.Errorf("%s: a fault of kind %s needs %s and nothing else; this one has %s", where, f.Kind, kind.parts, cmp.Or(has, "none"))
 		}
 	}
 	return checkSums(faults)
+}
+
+// parts names the lists that a fault has.
+func parts(f Fault) string {
+	var has []string
+	for _, p := range []struct {
+		name string
+		n    int
+	}{{"links", len(f.Links)}, {"clocks", len(f.Clocks)}, {"nodes", len(f.Nodes)}} {
+		if p.n > 0 {
+			has = append(has, p.name)
+		}
+	}
+	return strings.Join(has, " and ")
 }
 
 // The bounds of a clock. Times stay far from what nanoseconds in 64 bits hold.
@@ -221,7 +260,8 @@ func checkSums(faults []Fault) error {
 	return nil
 }
 
-func kindNames() []string {
+// KindNames are the names of all kinds, in order.
+func KindNames() []string {
 	var names []string
 	for _, k := range Kinds() {
 		names = append(names, k.Name)

@@ -15,6 +15,9 @@ import (
 const (
 	Partition = "partition" // directed links cut
 	Clock     = "clock"     // nodes' clocks off
+	Pause     = "pause"     // processes stopped in their tracks, and resumed
+	Kill      = "kill"      // processes dead; what they wrote to files survives
+	Crash     = "crash"     // power lost: what was not synced is gone as well
 )
 
 // Fault is one thing that is wrong for a while. It says everything about
@@ -22,11 +25,12 @@ const (
 type Fault struct {
 	ID     int            `json:"id" yaml:"id"` // from 1, in the order of the schedule
 	Kind   string         `json:"kind" yaml:"kind"`
-	Shape  string         `json:"shape,omitempty" yaml:"shape,omitempty"` // the shape that it was drawn as: "isolate", "halves", "link", "one-way", "bump", "drift"
+	Shape  string         `json:"shape,omitempty" yaml:"shape,omitempty"` // the shape that it was drawn as: "isolate", "halves", "link", "one-way", "bump", "drift", "one", "all"
 	From   time.Duration  `json:"from" yaml:"from"`                       // on the history's clock
 	Until  time.Duration  `json:"until" yaml:"until"`
 	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"` // partition: the directed links that are cut
 	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
+	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, kill, crash: whom it befalls
 }
 
 // Skew is how far one node's clock is off: Offset at the fault's start, and
@@ -45,6 +49,8 @@ type Skew struct {
 type State struct {
 	Cut    []history.Link // sorted by From, To
 	Clocks []ClockState   // sorted by node
+	Paused []string       // sorted; nodes that are down are not among them
+	Down   []DownState    // sorted by node
 }
 
 // ClockState is one node's clock: off by Offset at the instant Since on the
@@ -59,6 +65,14 @@ type ClockState struct {
 // At is how far the clock is off at t, on the history's clock.
 func (c ClockState) At(t time.Duration) time.Duration {
 	return c.Offset + time.Duration(int64(t-c.Since)/1000*c.PPM/1000)
+}
+
+// DownState is one node that is not running. It was killed: what it had written
+// survives, as it does in a page cache. Or its power was lost: only what it had
+// synced does. Down ends with the node being started again.
+type DownState struct {
+	Node  string
+	Power bool // lost
 }
 
 // Fabric makes a State true and measures what is true.
@@ -87,4 +101,22 @@ type Measured struct {
 	Clocks map[string]time.Duration
 	// Error bound of each clock: half of the round trip.
 	Within map[string]time.Duration
+	// Nodes is what each node's process does; a node that nobody could look at
+	// is missing.
+	Nodes map[string]Process
 }
+
+// Process is what was found of one node's process.
+type Process struct {
+	Is   string // Up, Paused or Down
+	Why  string // why it is down, where no fault of that kind asked for it
+	Met  int64  // messages, requests and connections that found it paused or down since it last became so; -1: not known
+	Lost int64  // records that were not synced when its power was lost last; -1: not known
+}
+
+// What a process does.
+const (
+	Up     = "up"
+	Paused = "paused"
+	Down   = "down"
+)

@@ -191,7 +191,7 @@ func TestBadSchedulesAreRefusedWithTheirPlace(t *testing.T) {
 		"must have id 1":             func(f *Fault) { f.ID = 7 },
 		"end after it starts":        func(f *Fault) { f.Until = f.From },
 		"no link between n1 and n9":  func(f *Fault) { f.Links = []history.Link{{From: "n1", To: "n9"}} },
-		"a partition needs links":    func(f *Fault) { f.Links = nil },
+		"partition needs links and":  func(f *Fault) { f.Links = nil },
 		"no node n9":                 func(f *Fault) { f.Kind, f.Links, f.Clocks = Clock, nil, []Skew{{Node: "n9", Offset: 1}} },
 		"drift of -1000000 ppm":      func(f *Fault) { f.Kind, f.Links, f.Clocks = Clock, nil, []Skew{{Node: "n1", PPM: -1e6}} },
 	} {

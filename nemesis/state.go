@@ -11,14 +11,21 @@ import (
 )
 
 // At is the State at time t: what the faults that are active then add up to.
-// Cuts are united; offsets and drifts of one clock are summed. A fault is
-// active from From (included) to Until (excluded).
+// Cuts are united; offsets and drifts of one clock are summed; of what befalls one
+// process the worst is what it suffers. A fault is active from From (included) to
+// Until (excluded).
 func At(faults []Fault, t time.Duration) State {
 	cut := map[history.Link]bool{}
 	clocks := map[string]ClockState{}
+	procs := map[string]string{}
 	for _, f := range faults {
 		if t < f.From || t >= f.Until {
 			continue
+		}
+		for _, n := range f.Nodes {
+			if worse(f.Kind, procs[n]) {
+				procs[n] = f.Kind
+			}
 		}
 		for _, l := range f.Links {
 			cut[l] = true
@@ -32,7 +39,9 @@ func At(faults []Fault, t time.Duration) State {
 			clocks[s.Node] = c
 		}
 	}
-	return canonical(cut, clocks)
+	s := canonical(cut, clocks)
+	s.Paused, s.Down = suffer(procs)
+	return s
 }
 
 func canonical(cut map[history.Link]bool, clocks map[string]ClockState) State {
@@ -60,7 +69,9 @@ func SortLinks(ls []history.Link) {
 }
 
 // Healthy says whether nothing is wrong.
-func (s State) Healthy() bool { return len(s.Cut) == 0 && len(s.Clocks) == 0 }
+func (s State) Healthy() bool {
+	return len(s.Cut) == 0 && len(s.Clocks) == 0 && len(s.Paused) == 0 && len(s.Down) == 0
+}
 
 // Cuts says whether the State cuts the link.
 func (s State) Cuts(l history.Link) bool { return slices.Contains(s.Cut, l) }
@@ -120,6 +131,9 @@ func (f Fault) String() string {
 			s += fmt.Sprintf(" drifting %+.3g ms/s", float64(c.PPM)/1000)
 		}
 		parts = append(parts, s)
+	}
+	for _, n := range f.Nodes {
+		parts = append(parts, n+" "+befalls[f.Kind])
 	}
 	what := strings.Join(parts, ", ")
 	if f.Shape != "" {

@@ -133,14 +133,20 @@ type Simulated interface {
 	New(node string, disk Disk) Machine
 }
 
-// Disk is what survives a crash of a simulated node: an append-only log.
+// Disk is what a simulated node finds when it comes up: an append-only log.
 type Disk interface {
-	Read() [][]byte // every record that was synced, in order
+	// Read returns every record that is left, in order: after a kill all that
+	// were logged, after a loss of power those that had been synced.
+	Read() [][]byte
 }
 
 // Machine is a node as a deterministic function: bytes and times in, bytes and
 // times out. It is the public seam for the simulated world, for a container's
 // loop and for users' own systems. Bytes only: pointers would share state.
+//
+// A machine that is killed gets no word of it: the next thing that happens is a
+// New with what its disk has left, and a Start. What it returns from Step belongs
+// to the world and is not changed after.
 type Machine interface {
 	Step(In) []Out
 }
@@ -162,18 +168,21 @@ type In struct {
 	Wall time.Time // the node's own wall clock, which may be off
 	From string    // peer's name, or the client connection's
 	Body []byte
-	Full bool // the disk takes no more
+	Full bool // the disk takes no more: a Log in this step ends the machine, as a process that cannot write its log must end
 }
 
-// Out is one thing that a machine does. Outs of one step happen in order; a
-// Message or Reply after a Log with Sync leaves only when the record is on disk.
+// Out is one thing that a machine does. Outs of one step happen in order. A Log is
+// written at once, so it survives the end of the process; with Sync it is brought
+// to the disk, where it survives a loss of power too. One without Sync gets there
+// with the next that has it, or within about a second. No Message or Reply leaves
+// while a record that was to be synced is not on disk yet, but for eager ones.
 type Out struct {
 	Kind  string
 	To    string
 	After time.Duration
 	Body  []byte
-	Sync  bool
-	Eager bool // Message, Reply: leaves at once, even though records are not on disk yet
+	Sync  bool // Log: bring it to the disk now
+	Eager bool // Message, Reply: leave at once, whatever is not on disk yet
 }
 
 // Quiet is an optional capability: the target knows whether replication has

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mlcheck/mlcheck"
 	"github.com/mlcheck/mlcheck/checker"
+	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 // runFlags are the flags of `run` that are not fields of the Test.
@@ -87,7 +88,7 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.DurationVar(&f.test.Time, "time", 0, "how long the sessions run (default 20s)")
 	fl.DurationVar(&f.test.Timeout, "timeout", 0, "of one operation (default 5s)")
 	fl.DurationVar(&f.test.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
-	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: partition, clock")
+	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: "+strings.Join(nemesis.KindNames(), ", "))
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
 	fl.Uint64Var(&f.test.Seed, "seed", 0, "the one source of every random choice (default: drawn, and printed)")

@@ -62,6 +62,9 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			say("no clock can be skewed: %s", n.clockWhy)
 		}
 	}
+	if len(s.Paused)+len(s.Down) > 0 {
+		say("containers are neither paused nor killed yet; the simulated world does both")
+	}
 	return all
 }
 

@@ -19,7 +19,8 @@ type conn struct {
 	reader   *task
 	deadline time.Duration // virtual; 0: none
 	closed   bool
-	broken   bool // the node has closed it
+	broken   bool // the node has closed it, and the client has learned of it
+	severed  bool // the node's end is gone
 	upAt     time.Duration
 	downAt   time.Duration
 }
@@ -41,7 +42,7 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) arrive(data []byte) {
-	if c.closed {
+	if c.closed || c.severed {
 		return
 	}
 	c.outbox = append(c.outbox, data...)
@@ -55,7 +56,7 @@ func (c *conn) arrive(data []byte) {
 			return
 		}
 		c.outbox = rest
-		c.node.step(targets.In{Kind: targets.Request, From: c.name, Body: append([]byte(nil), body...)})
+		c.node.receive(targets.In{Kind: targets.Request, From: c.name, Body: append([]byte(nil), body...)})
 	}
 }
 
@@ -63,6 +64,18 @@ func (c *conn) hangUp() {
 	c.broken = true
 	delete(c.node.conns, c.name)
 	c.node.c.wake(c.reader)
+}
+
+// sever is the end of the node's process: the client reads what had left it, and
+// then the end.
+func (c *conn) sever() {
+	c.severed = true
+	k := &c.node.c.kernel
+	c.downAt = max(c.downAt, k.now+c.latency())
+	k.after(c.downAt-k.now, func() {
+		c.broken = true
+		k.wake(c.reader)
+	})
 }
 
 func (c *conn) toClient(data []byte) {

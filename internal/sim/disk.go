@@ -1,0 +1,78 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// The disk. What a machine logs is in the page cache at once, where it outlives
+// the machine; a sync brings it to the disk, where it outlives a loss of power.
+// What nobody syncs gets there by itself a little later.
+const (
+	diskSync  = 200 * time.Microsecond
+	diskFlush = time.Second
+)
+
+type disk struct {
+	k        *kernel
+	records  [][]byte
+	synced   int           // so many of the records would survive a loss of power
+	busy     time.Duration // until then it syncs what it was asked to
+	flushing bool          // what was not synced will be before long
+	powers   int           // how often power was lost: a sync of before does nothing after
+	lost     int64         // records that went with the last loss of power
+}
+
+// Read is what a machine that comes up finds.
+func (d *disk) Read() [][]byte { return slices.Clip(d.records) }
+
+// write takes the records of one step, with one sync if any of them asks for it.
+func (d *disk) write(outs []targets.Out) {
+	sync := false
+	for _, o := range outs {
+		if o.Kind == targets.Log {
+			d.records = append(d.records, o.Body)
+			sync = sync || o.Sync
+		}
+	}
+	switch {
+	case sync:
+		d.sync()
+	case d.synced < len(d.records) && !d.flushing:
+		d.flush()
+	}
+}
+
+// sync brings what is written now to the disk, after what it is busy with.
+func (d *disk) sync() {
+	d.busy = max(d.busy, d.k.now) + diskSync
+	written, power := len(d.records), d.powers
+	d.k.after(d.wait(), func() {
+		if power == d.powers {
+			d.synced = max(d.synced, written)
+		}
+	})
+}
+
+// flush brings to the disk, a while later, what is written by then.
+func (d *disk) flush() {
+	d.flushing = true
+	power := d.powers
+	d.k.after(diskFlush, func() {
+		if power == d.powers {
+			d.synced, d.flushing = len(d.records), false
+		}
+	})
+}
+
+// wait is how long it takes until everything that was to be synced is.
+func (d *disk) wait() time.Duration { return max(d.busy-d.k.now, 0) }
+
+// losePower forgets what was not synced.
+func (d *disk) losePower() {
+	d.lost = int64(len(d.records) - d.synced)
+	d.records = slices.Clip(d.records[:d.synced])
+	d.busy, d.flushing, d.powers = 0, false, d.powers+1
+}

@@ -1,0 +1,84 @@
+package sim
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+type fabric Cluster
+
+// Apply makes the State true at once.
+func (f *fabric) Apply(_ context.Context, s nemesis.State) error {
+	for _, l := range (*Cluster)(f).sortedLinks() {
+		l.become(s)
+	}
+	for _, name := range f.names {
+		f.nodes[name].become(s)
+	}
+	return nil
+}
+
+// Measure sends a probe along every path, waits for as long as the slowest may
+// take, and looks at every node: its clock as the machine sees it, and its process.
+func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
+	c := (*Cluster)(f)
+	m := nemesis.Measured{
+		Up: map[history.Link]bool{}, Dropped: map[history.Link]int64{},
+		Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{},
+	}
+	for _, l := range c.sortedLinks() {
+		m.Up[l.Link] = false
+		if !l.cut {
+			c.after(l.base, func() { m.Up[l.Link] = !l.cut })
+		}
+	}
+	if err := c.Sleep(ctx, probeTime); err != nil {
+		return m, err
+	}
+	for _, l := range c.sortedLinks() {
+		m.Dropped[l.Link] = l.dropped
+	}
+	for _, name := range c.names {
+		n := c.nodes[name]
+		m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
+		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Lost: n.disk.lost}
+	}
+	return m, nil
+}
+
+func (c *Cluster) sortedLinks() []*link {
+	var names []history.Link
+	for l := range c.links {
+		names = append(names, l)
+	}
+	nemesis.SortLinks(names)
+	var ls []*link
+	for _, n := range names {
+		ls = append(ls, c.links[n])
+	}
+	return ls
+}
+
+// Cannot is empty: everything that a State can say can be simulated.
+func (f *fabric) Cannot(s nemesis.State) []string {
+	var why []string
+	say := func(node string) {
+		if !slices.Contains(f.names, node) {
+			why = append(why, "there is no node "+node)
+		}
+	}
+	for _, c := range s.Clocks {
+		say(c.Node)
+	}
+	for _, n := range s.Paused {
+		say(n)
+	}
+	for _, d := range s.Down {
+		say(d.Node)
+	}
+	return why
+}

@@ -1,0 +1,196 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// node is one member: a machine, its disk, its clock, and its clients.
+type node struct {
+	c       *Cluster
+	name    string
+	machine targets.Machine // nil: the node is down
+	life    int             // which machine this is: what an earlier one has left undone never happens
+	paused  bool
+	held    []func() // what has come to the machine, or from it, while it is paused
+	dark    bool     // its power is lost
+	met     int64    // messages, requests and connections that found it paused or down
+	disk    disk
+	clock   nemesis.ClockState
+	conns   map[string]*conn
+	r       *rand.Rand
+}
+
+func newNode(c *Cluster, name string, r *rand.Rand) *node {
+	return &node{c: c, name: name, disk: disk{k: &c.kernel}, conns: map[string]*conn{}, r: r}
+}
+
+// wall is the node's own clock. It goes on whatever becomes of the machine.
+func (n *node) wall() time.Time { return Epoch.Add(n.c.now + n.clock.At(n.c.now)) }
+
+// start brings up a machine with what the disk has left.
+func (n *node) start() {
+	n.dark = false
+	n.machine = n.c.system.New(n.name, &n.disk)
+	n.later(0, func() { n.step(targets.In{Kind: targets.Start}) })
+}
+
+// stop ends the machine at once: nothing that it has put off will happen, and its
+// connections break.
+func (n *node) stop() {
+	n.machine, n.held, n.life = nil, nil, n.life+1
+	names := make([]string, 0, len(n.conns))
+	for name := range n.conns { // the order does not show: they are sorted
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		n.conns[name].sever()
+		n.met++
+	}
+	clear(n.conns)
+}
+
+// later puts on the agenda what this machine is to do: not before it is resumed,
+// and never once it has ended.
+func (n *node) later(d time.Duration, do func()) {
+	life := n.life
+	var event func()
+	event = func() {
+		switch {
+		case n.life != life:
+		case n.paused:
+			n.held = append(n.held, event)
+		default:
+			do()
+		}
+	}
+	n.c.after(d, event)
+}
+
+// receive is what comes from outside: it is lost on a node that is down, and
+// waits at one that is paused.
+func (n *node) receive(in targets.In) {
+	switch {
+	case n.machine == nil:
+		n.met++
+	case n.paused:
+		n.met++
+		life := n.life
+		n.held = append(n.held, func() {
+			if n.life == life {
+				n.receive(in)
+			}
+		})
+	default:
+		n.step(in)
+	}
+}
+
+// step hands one thing to the machine and does what it says, in order. Nothing
+// leaves the node while a record that was to be synced is not on disk yet, not
+// even what an earlier step has logged: what somebody has seen is durable, unless
+// the machine is eager.
+func (n *node) step(in targets.In) {
+	in.Wall = n.wall()
+	outs := n.machine.Step(in)
+	n.disk.write(outs)
+	wait := n.disk.wait()
+	for _, out := range outs {
+		after := wait
+		if out.Eager {
+			after = 0
+		}
+		switch out.Kind {
+		case targets.Timer:
+			n.later(out.After, func() { n.step(targets.In{Kind: targets.Timer, Body: out.Body}) })
+		case targets.Message:
+			n.later(after, func() { n.c.send(n.name, out.To, out.Body) })
+		case targets.Reply:
+			n.later(after, func() { n.reply(out.To, out.Body) })
+		case targets.Trace:
+			if n.c.trace != nil {
+				n.c.trace(n.c.now, n.name, out.Body)
+			}
+		}
+	}
+}
+
+func (n *node) reply(to string, body []byte) {
+	if cn := n.conns[to]; cn != nil {
+		cn.toClient(targets.AppendFrame(nil, body))
+	}
+}
+
+// become makes true what the State says of this node.
+func (n *node) become(s nemesis.State) {
+	n.clock = s.Clock(n.name)
+	down, power := s.IsDown(n.name)
+	is := n.process()
+	if want := s.Process(n.name); is == nemesis.Up && want != nemesis.Up {
+		n.met = 0
+	}
+	if down && n.machine != nil {
+		n.stop()
+	}
+	if power && !n.dark {
+		n.dark = true
+		n.disk.losePower()
+	}
+	n.paused = slices.Contains(s.Paused, n.name)
+	if !down && n.machine == nil {
+		n.start()
+	}
+	if !n.paused {
+		n.resume()
+	}
+}
+
+// resume does, now, what has waited, in the order in which it came.
+func (n *node) resume() {
+	for _, do := range n.held {
+		n.c.after(0, do)
+	}
+	n.held = nil
+}
+
+// process is what the node's process does.
+func (n *node) process() string {
+	switch {
+	case n.machine == nil:
+		return nemesis.Down
+	case n.paused:
+		return nemesis.Paused
+	}
+	return nemesis.Up
+}
+
+// Name is the node's name.
+func (n *node) Name() string { return n.name }
+
+// Peer is how other nodes reach it: by its name.
+func (n *node) Peer() string { return n.name }
+
+// Dial opens a client's connection; it takes one round trip. A node that is
+// paused takes connections, as its kernel does; one that is down refuses them.
+func (n *node) Dial(ctx context.Context) (net.Conn, error) {
+	if err := n.c.Sleep(ctx, 2*clientLatency); err != nil {
+		return nil, fmt.Errorf("cannot connect to %s: %w", n.name, err)
+	}
+	if n.machine == nil {
+		n.met++
+		return nil, fmt.Errorf("cannot connect to %s: %w", n.name, syscall.ECONNREFUSED)
+	}
+	n.c.conns++
+	cn := &conn{node: n, name: fmt.Sprintf("client-%d", n.c.conns)}
+	n.conns[cn.name] = cn
+	return cn, nil
+}

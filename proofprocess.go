@@ -1,0 +1,57 @@
+package mlcheck
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+// processesDiffer says which processes of a fault do not do what the State asks for.
+func processesDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []string {
+	var bad []string
+	for _, node := range f.Nodes {
+		p, measured := m.Nodes[node]
+		switch want := s.Process(node); {
+		case !measured:
+			bad = append(bad, "nobody could see whether "+node+" runs")
+		case p.Is != want:
+			bad = append(bad, fmt.Sprintf("%s is %s, not %s", node, p.Is, want))
+		}
+	}
+	return bad
+}
+
+// ofProcesses is what else there is to say of a fault of processes that is as it
+// should be: what a loss of power took, and which other fault is there too.
+func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
+	var parts []string
+	for _, node := range f.Nodes {
+		down, power := s.IsDown(node)
+		lost := m.Nodes[node].Lost
+		switch {
+		case f.Kind == nemesis.Crash && power && lost > 0:
+			parts = append(parts, fmt.Sprintf("%s lost %d records that were not synced", node, lost))
+		case f.Kind == nemesis.Pause && down:
+			parts = append(parts, "another fault has "+node+" down")
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// touches says whether a fault of the schedule befalls the node's process.
+func (r *runner) touches(node string) bool {
+	return slices.ContainsFunc(r.Faults, func(f nemesis.Fault) bool { return slices.Contains(f.Nodes, node) })
+}
+
+// processUnwell says why a node's process is not proved to run; "" when it is.
+func (r *runner) processUnwell(node string, m nemesis.Measured) string {
+	switch p, measured := m.Nodes[node]; {
+	case !measured && r.touches(node):
+		return "nobody could see whether " + node + " runs"
+	case measured && p.Is != nemesis.Up:
+		return node + " is still " + p.Is
+	}
+	return ""
+}
