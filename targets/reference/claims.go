@@ -1,6 +1,10 @@
 package reference
 
-import "github.com/mlcheck/mlcheck/history"
+import (
+	"slices"
+
+	"github.com/mlcheck/mlcheck/history"
+)
 
 // Which rows of PROPERTIES section 4 a configuration is.
 var (
@@ -17,11 +21,23 @@ func claims(cfg config) []history.Claim {
 	for _, more := range promises(cfg) {
 		names = append(names, more...)
 	}
+	if cfg.forgets() {
+		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(cfg.outlive(), n) })
+	}
 	var cs []history.Claim
 	for _, n := range names {
 		cs = append(cs, history.Claim{Property: n, Source: "reference store, " + cfg.policy.name})
 	}
 	return cs
+}
+
+// outlive are the promises that no loss of power breaks where it can take what others
+// have seen. What was read comes to be unread, so nothing holds that is about reads.
+func (c config) outlive() []string {
+	if c.durability == acknowledged {
+		return append(slices.Clone(always), kept...)
+	}
+	return append(slices.Clone(always), "convergence")
 }
 
 func promises(cfg config) [][]string {

@@ -15,33 +15,14 @@ func (m *machine) askAround() {
 	}
 	e := enc{}
 	e.byte(msgDigest)
-	e.vector(m.applied.upTo)
-	for _, ahead := range m.applied.ahead {
-		var seqs []uint64
-		// The order does not show: they are sorted.
-		for seq := range ahead {
-			seqs = append(seqs, seq)
-		}
-		slices.Sort(seqs)
-		e.vector(seqs)
-	}
+	e.progress(m.applied)
 	m.tell(from[m.ticks%len(from)], e.b)
 }
 
 // handOut sends a peer updates that it has not heard of, key by key: anti-entropy
 // compares keys, and knows no other order.
 func (m *machine) handOut(p *peer, d *dec) {
-	theirs := newProgress(len(m.cfg.nodes))
-	upTo := d.vector()
-	if len(upTo) != len(m.cfg.nodes) {
-		return
-	}
-	theirs.upTo = upTo
-	for i := range theirs.ahead {
-		for _, seq := range d.vector() {
-			theirs.ahead[i][seq] = true
-		}
-	}
+	theirs := d.progress(len(m.cfg.nodes))
 	if d.err != nil {
 		return
 	}
@@ -54,6 +35,11 @@ func (m *machine) handOut(p *peer, d *dec) {
 	slices.SortStableFunc(missing, func(a, b update) int {
 		return int(hash(a.firstKey())%1024) - int(hash(b.firstKey())%1024)
 	})
+	m.send(p, missing)
+}
+
+// send hands updates to a peer outside of its stream.
+func (m *machine) send(p *peer, missing []update) {
 	for len(missing) > 0 {
 		n := min(len(missing), batch)
 		e := enc{}

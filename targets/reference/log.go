@@ -1,6 +1,10 @@
 package reference
 
-import "github.com/mlcheck/mlcheck/targets"
+import (
+	"fmt"
+
+	"github.com/mlcheck/mlcheck/targets"
+)
 
 // The kinds of records of the log. A leader is what its log says: New reads it
 // from the start and does what each record tells.
@@ -9,6 +13,8 @@ const (
 	recUpdate    = 'u' // an update: the link that it came by, its position there, itself
 	recKnown     = 'k' // at this position of this link came what was there already
 	recConfirmed = 'c' // up to this position a peer has confirmed what it was sent
+	recLives     = 'l' // a peer has started: of how many starts this leader knows, and what it has received since
+	recSync      = 'y' // nothing, but it is on disk with all before it
 	recDeclined  = 'd' // an order of another leader that came to nothing
 )
 
@@ -33,26 +39,45 @@ func logRecord(kind byte, fill func(*enc)) []byte {
 
 // logUpdate writes an update: the leader itself is the link of its own.
 func (m *machine) logUpdate(u update, via int, at uint64) {
-	m.log(recUpdate, func(e *enc) {
+	write := m.log
+	if m.cfg.forgets() {
+		write, m.unsynced.dirty = m.note, true
+	}
+	write(recUpdate, func(e *enc) {
 		e.uint(uint64(via))
 		e.uint(at)
 		e.update(u)
 	})
 }
 
-// logPosition writes a position of the link to or from a peer.
+// position is one of the link to or from a peer.
 func (e *enc) position(p *peer, at uint64) {
 	e.uint(uint64(p.id))
 	e.uint(at)
 }
 
-// register writes that the leader has started. Until that record is written it
-// gives out no name that must never be given out again.
+// register writes that the leader has started, and with that record everything
+// before it is on disk: a process that died may have left more in the log than that.
+// Nothing that the log says is told to anybody before.
 func (m *machine) register() {
 	if !m.registered {
 		m.registered = true
 		m.log(recStart, func(*enc) {})
 	}
+}
+
+// waitForRoom is what a leader does that has started on a full disk.
+func (m *machine) waitForRoom(in targets.In) {
+	switch in.Kind {
+	case targets.Start, targets.Timer:
+		m.emit(targets.Out{Kind: targets.Timer, After: resend})
+	case targets.Request:
+		m.reply(in.From, m.fullDisk())
+	}
+}
+
+func (m *machine) fullDisk() []byte {
+	return refusal(fmt.Errorf("the disk of %s is full", m.cfg.nodes[m.me]))
 }
 
 // noteConfirmed writes what peers have confirmed since the last timer, so that

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ type machine struct {
 	peers   []*peer
 	last    int64    // the greatest time of a stamp given or seen
 	ticks   int      // timers that have rung
-	updates []update // everything applied, in order: what anti-entropy hands out
+	updates []update // everything applied, in order, where it may be asked for
 	central central
 	held    []held // orders that wait for what their sessions have seen
 	defects delayed
@@ -31,6 +32,7 @@ type machine struct {
 	life    uint64 // starts before this one
 	// registered: this start is in the log. full: the disk takes no more.
 	registered, full bool
+	unsynced         unsynced
 }
 
 func newMachine(cfg config, name string, d targets.Disk) *machine {
@@ -47,6 +49,7 @@ func newMachine(cfg config, name string, d targets.Disk) *machine {
 	}
 	m.traceBegan()
 	m.recoverFrom(d)
+	m.begins()
 	m.central.number = m.life << 32 // no ticket is given out twice
 	return m
 }
@@ -67,6 +70,10 @@ func (m *machine) Step(in targets.In) []targets.Out {
 	m.full = in.Full
 	if !m.full {
 		m.register()
+	}
+	if !m.registered {
+		m.waitForRoom(in)
+		return m.out
 	}
 	switch in.Kind {
 	case targets.Start:
@@ -97,7 +104,7 @@ func (m *machine) message(in targets.In) {
 	p, d := m.peers[i], &dec{b: in.Body}
 	switch d.byte() {
 	case msgAck:
-		m.confirmed(p, d.uint(), d)
+		m.confirmed(p, d)
 	case msgUpdates:
 		m.updatesFrom(p, d)
 	case msgDigest:
@@ -112,6 +119,10 @@ func (m *machine) message(in targets.In) {
 		m.askedBy(p, d, in.Wall)
 	case msgAnswer:
 		m.answered(d)
+	case msgHello:
+		m.greeted(p, d)
+	case msgComplete:
+		m.complete(p, d)
 	case msgSnapshot:
 		m.snapshot(d)
 	}
@@ -121,7 +132,7 @@ func (m *machine) message(in targets.In) {
 // disk it is as if it had been lost: neither taken nor confirmed, so that it comes
 // again.
 func takesRoom(body []byte) bool {
-	return len(body) > 0 && (body[0] == msgUpdates || body[0] == msgMissing || body[0] == msgAsk)
+	return len(body) > 0 && bytes.IndexByte([]byte{msgUpdates, msgMissing, msgAsk, msgHello}, body[0]) >= 0
 }
 
 // accept logs and applies an update that came by a link, at a position of it, and
@@ -151,7 +162,7 @@ func (m *machine) apply(u update) {
 	if !m.putLater(u) {
 		m.put(u)
 	}
-	if m.cfg.delivery == antiEntropy {
+	if m.cfg.delivery == antiEntropy || m.cfg.forgets() {
 		m.updates = append(m.updates, u)
 	}
 	for _, p := range m.peers {
@@ -193,6 +204,6 @@ func (m *machine) commit(own *pending, t ticket) {
 
 // begin starts a transaction.
 func (m *machine) begin(wall time.Time) *pending {
-	seq := m.applied.upTo[m.me] + 1
+	seq := m.applied.next(m.me, m.era())
 	return &pending{node: m.me, seq: seq, stamp: stamp{m.cfg.policy.stamps(wall, m.last), m.me, seq}}
 }

@@ -12,10 +12,32 @@ import (
 	"github.com/mlcheck/mlcheck/targets"
 )
 
-// memory is a disk that a test can look into.
-type memory struct{ records [][]byte }
+// memory is a disk that a test can look into. What was not synced goes with the power.
+type memory struct {
+	records [][]byte
+	synced  int
+	waits   []func() // what leaves once all records are synced
+}
 
 func (d *memory) Read() [][]byte { return d.records }
+
+// sync brings all records to the disk, and lets go what has waited for that.
+func (d *memory) sync() {
+	d.synced = len(d.records)
+	waits := d.waits
+	d.waits = nil
+	for _, do := range waits {
+		do()
+	}
+}
+
+// end is what becomes of the disk of a machine that ends.
+func (d *memory) end(power bool) {
+	d.waits = nil
+	if power {
+		d.records = d.records[:d.synced]
+	}
+}
 
 // letter is a message between leaders that is on its way.
 type letter struct {
@@ -31,10 +53,10 @@ type leaders struct {
 	machines []*machine
 	disks    []*memory
 	letters  []letter
-	acked    []update // what clients were told, or could have been: every update that reached its leader's disk
 	value    int64
 	replies  map[string][]byte // by client
 	full     []bool            // disks that take no more
+	slow     bool              // disks sync only when the adversary says so
 }
 
 func newNet(cfg config) *leaders {
@@ -65,6 +87,9 @@ func drawConfig(t *rapid.T) config {
 		delivery: rapid.SampledFrom([]string{fifo, causal, unordered, antiEntropy}).Draw(t, "delivery"),
 		defect:   noDefect,
 	}
+	if c.topology == "all-to-all" || c.delivery == antiEntropy {
+		c.durability = rapid.SampledFrom([]string{visible, acknowledged, never}).Draw(t, "durability")
+	}
 	for i := range rapid.IntRange(2, 4).Draw(t, "leaders") {
 		c.nodes = append(c.nodes, "n"+strconv.Itoa(i+1))
 	}
@@ -76,28 +101,55 @@ func drawConfig(t *rapid.T) config {
 // crash, the machine dies there and comes back from its disk.
 func (n *leaders) step(i int, in targets.In, outs int, crash bool) (reply []byte) {
 	in.Full = n.full[i]
-	all := n.machines[i].Step(in)
+	all, d := n.machines[i].Step(in), n.disks[i]
+	wait := len(d.waits) > 0
 	if crash {
 		all = all[:min(outs, len(all))]
 	}
 	for _, o := range all {
+		leave := func() {}
 		switch o.Kind {
 		case targets.Log:
-			n.disks[i].records = append(n.disks[i].records, o.Body)
-			if u, ok := record(n.cfg, o.Body); ok && u.origin == i {
-				n.acked = append(n.acked, u)
-			}
+			d.records = append(d.records, o.Body)
+			wait = wait || o.Sync
 		case targets.Message:
-			n.letters = append(n.letters, letter{n.cfg.nodes[i], o.To, o.Body})
+			leave = func() { n.letters = append(n.letters, letter{n.cfg.nodes[i], o.To, o.Body}) }
 		case targets.Reply:
-			reply = o.Body
-			n.replies[o.To] = o.Body
+			leave = func() { reply, n.replies[o.To] = o.Body, o.Body }
+		}
+		if wait && !o.Eager {
+			d.waits = append(d.waits, leave)
+		} else {
+			leave()
 		}
 	}
+	if wait && !n.slow {
+		d.sync()
+	}
 	if crash {
-		n.machines[i] = newMachine(n.cfg, n.cfg.nodes[i], n.disks[i])
+		d.end(true)
+		n.restart(i)
 	}
 	return reply
+}
+
+func (n *leaders) restart(i int) {
+	n.machines[i] = newMachine(n.cfg, n.cfg.nodes[i], n.disks[i])
+}
+
+// updates are all that are on any disk.
+func (n *leaders) updates() []update {
+	seen := map[[2]uint64]bool{}
+	var all []update
+	for _, d := range n.disks {
+		for _, u := range d.updates(n.cfg) {
+			if k := [2]uint64{uint64(u.origin), u.seq}; !seen[k] {
+				seen[k] = true
+				all = append(all, u)
+			}
+		}
+	}
+	return all
 }
 
 // record is the update in a record of the log, if there is one.
@@ -135,8 +187,8 @@ func (n *leaders) adversary(t *rapid.T) {
 	if crash {
 		outs = rapid.IntRange(0, 4).Draw(t, "outs before the crash")
 	}
-	what := rapid.SampledFrom([]string{"write", "write", "write", "deliver", "deliver", "deliver", "repeat", "lose", "timer", "disk"}).Draw(t, "what")
-	if len(n.letters) == 0 && what != "write" && what != "disk" {
+	what := rapid.SampledFrom([]string{"write", "write", "write", "deliver", "deliver", "deliver", "repeat", "lose", "timer", "disk", "sync", "kill"}).Draw(t, "what")
+	if needs := []string{"deliver", "repeat", "lose"}; len(n.letters) == 0 && slices.Contains(needs, what) {
 		what = "timer"
 	}
 	pick := func() int { return rapid.IntRange(0, len(n.letters)-1).Draw(t, "letter") }
@@ -158,6 +210,11 @@ func (n *leaders) adversary(t *rapid.T) {
 		n.step(i, targets.In{Kind: targets.Timer}, outs, crash)
 	case "disk":
 		n.full[i] = !n.full[i]
+	case "sync":
+		n.disks[i].sync()
+	case "kill":
+		n.disks[i].end(false)
+		n.restart(i)
 	}
 }
 
@@ -194,11 +251,15 @@ func request(ss []history.Step) []byte {
 // rounds that took, at most rounds.
 func (n *leaders) settle(rounds int) int {
 	clear(n.full)
+	n.slow = false
+	for _, d := range n.disks {
+		d.sync()
+	}
 	for round := range rounds {
 		for i := range n.machines {
 			n.step(i, targets.In{Kind: targets.Timer}, 0, false)
 		}
-		if len(n.letters) == 0 || n.cfg.delivery == antiEntropy && n.alike() {
+		if len(n.letters) == 0 || n.cfg.delivery == antiEntropy && n.alike() && n.acquainted() {
 			n.letters = nil // leaders never stop asking
 			return round
 		}
@@ -211,14 +272,19 @@ func (n *leaders) settle(rounds int) int {
 	return rounds
 }
 
-// alike says whether all have applied the same, without gaps.
+// alike says whether all have applied the same.
 func (n *leaders) alike() bool {
 	for _, m := range n.machines {
-		if m.applied.gaps() > 0 || !slices.Equal(m.applied.upTo, n.machines[0].applied.upTo) {
+		if !slices.Equal(m.applied.exact(), n.machines[0].applied.exact()) {
 			return false
 		}
 	}
 	return true
+}
+
+// acquainted says whether all have met all that they must have met.
+func (n *leaders) acquainted() bool {
+	return !slices.ContainsFunc(n.machines, func(m *machine) bool { return m.strangers() > 0 })
 }
 
 // winners are the registers and elements that last writer wins leaves of all

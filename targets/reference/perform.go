@@ -35,13 +35,9 @@ func (m *machine) request(in targets.In) {
 	d := &dec{b: in.Body}
 	switch d.byte() {
 	case askStatus:
-		held := m.unconfirmed()
-		if m.cfg.delivery == antiEntropy {
-			held = m.applied.gaps()
-		}
 		e := enc{}
 		e.byte(tellOK)
-		e.status(status{m.applied.upTo, held, in.Wall.UnixNano()})
+		e.status(status{m.applied.exact(), m.unconfirmed(), in.Wall.UnixNano()})
 		m.reply(in.From, e.b)
 	case askSteps:
 		o := d.order()
@@ -60,7 +56,7 @@ func (m *machine) request(in targets.In) {
 }
 
 func (m *machine) reply(to string, body []byte) {
-	m.emit(targets.Out{Kind: targets.Reply, To: to, Body: body})
+	m.emit(targets.Out{Kind: targets.Reply, To: to, Body: body, Eager: m.eager()})
 }
 
 func refusal(err error) []byte {
@@ -74,8 +70,8 @@ func refusal(err error) []byte {
 func (m *machine) execute(client string, o order, wall time.Time) {
 	switch p := m.cfg.policy; {
 	case o.local:
-	case m.full && (o.writes() || p.certify && m.cfg.reads != readsLocal), !m.registered:
-		m.reply(client, refusal(fmt.Errorf("the disk of %s is full", m.cfg.nodes[m.me])))
+	case m.full && (o.writes() || p.certify && m.cfg.reads != readsLocal):
+		m.reply(client, m.fullDisk())
 		return
 	case p.home:
 		m.atHome(client, o, wall)
@@ -84,7 +80,11 @@ func (m *machine) execute(client string, o order, wall time.Time) {
 		m.certify(client, o, wall)
 		return
 	}
-	m.reply(client, m.perform(&o, ticket{}, wall))
+	if answer := m.perform(&o, ticket{}, wall); m.cfg.durability == acknowledged && o.writes() {
+		m.onceSynced(targets.Out{Kind: targets.Reply, To: client, Body: answer})
+	} else {
+		m.reply(client, answer)
+	}
 }
 
 // performable says why steps cannot be performed. A store that acknowledged what

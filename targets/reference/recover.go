@@ -20,7 +20,7 @@ func (m *machine) recover(record []byte) {
 	d := &dec{b: record}
 	switch d.byte() {
 	case recStart:
-		m.life++
+		m.begins()
 	case recUpdate:
 		via, at, u := int(d.uint()), d.uint(), d.update(len(m.cfg.nodes))
 		if d.err != nil {
@@ -38,6 +38,12 @@ func (m *machine) recover(record []byte) {
 		if p := m.peer(via); p != nil && d.err == nil {
 			p.acked = min(at, uint64(len(p.queue)))
 			p.noted = p.acked
+		}
+	case recLives:
+		via, known, received := int(d.uint()), d.uint(), d.uint()
+		if p := m.peer(via); p != nil && d.err == nil {
+			p.lives.known = int(min(known, mostLives))
+			p.rewind(received)
 		}
 	case recDeclined:
 		if t := (ticket{d.node(len(m.cfg.nodes)), d.uint()}); d.err == nil {

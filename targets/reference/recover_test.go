@@ -65,6 +65,7 @@ func TestALeaderOnAFullDiskReadsButTakesNothing(t *testing.T) {
 	for _, policy := range []string{"lww-hlc", "home", "certify"} {
 		n := newNet(mesh(policy, fifo))
 		n.step(0, write("x", 1), 0, false)
+		n.step(1, targets.In{Kind: targets.Start}, 0, false)
 		n.full[1] = true
 		n.settleOnce()
 		if got := n.machines[1].state.read("x", nil); got.Set {
@@ -103,7 +104,7 @@ func TestARestartedLeaderDoesNotSendEverythingAgain(t *testing.T) {
 		n.step(0, write("x", v+1), 0, false)
 	}
 	n.settle(10)
-	n.step(0, targets.In{Kind: targets.Start}, 99, true)
+	n.restart(0)
 	n.step(0, targets.In{Kind: targets.Timer}, 0, false)
 	if len(n.letters) > 0 {
 		t.Errorf("after a restart n1 sends %d messages, though all was confirmed", len(n.letters))

@@ -51,6 +51,7 @@ func (Target) Options() []targets.Option {
 			Name: "token", Default: off, Values: []string{off, on},
 			Help: "on: a session that moves hands over a causal token, which says what it has seen (a version vector and a stamp), and its new leader serves it once all of that has arrived",
 		},
+		{Name: "durability", Default: visible, Values: []string{visible, acknowledged, never}, Help: durabilityHelp},
 		{Name: "defect", Default: noDefect, Values: defectNames(), Help: defectHelp()},
 	}
 }
@@ -78,6 +79,8 @@ type config struct {
 	tokens   bool
 	defect   string
 	traced   bool // leaders tell what they do, see Traced
+
+	durability string
 }
 
 // Configure says what the store, so configured, promises.
@@ -91,7 +94,8 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	}
 	cfg := config{
 		nodes: c.Nodes, links: links, topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
-		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, defect: c.Options["defect"],
+		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"],
+		defect: c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
 		return targets.Plan{}, err
@@ -126,7 +130,7 @@ func (c config) check() error {
 	if c.blind && !c.policy.asked {
 		return fmt.Errorf("-o context=off is an option of policy siblings, under which writes say what they replace; %s has no such context", c.policy.name)
 	}
-	return c.checkDefect()
+	return cmp.Or(c.checkDurability(), c.checkDefect())
 }
 
 type system struct{ cfg config }

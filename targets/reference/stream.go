@@ -18,6 +18,7 @@ type peer struct {
 	received uint64
 	early    map[uint64]update
 	taken    map[uint64]bool
+	lives    lives
 }
 
 // took notes that the update at a position of the link was taken.
@@ -33,50 +34,13 @@ func (p *peer) took(at uint64) {
 	}
 }
 
-// progress says which updates were applied: of each origin all up to a sequence,
-// and some after it where delivery keeps no order.
-type progress struct {
-	upTo  []uint64
-	ahead []map[uint64]bool
-}
-
-func newProgress(nodes int) progress {
-	p := progress{upTo: make([]uint64, nodes), ahead: make([]map[uint64]bool, nodes)}
-	for i := range p.ahead {
-		p.ahead[i] = map[uint64]bool{}
-	}
-	return p
-}
-
-func (p *progress) has(origin int, seq uint64) bool {
-	return seq <= p.upTo[origin] || p.ahead[origin][seq]
-}
-
-func (p *progress) add(origin int, seq uint64) {
-	if seq <= p.upTo[origin] {
-		return
-	}
-	p.ahead[origin][seq] = true
-	for p.ahead[origin][p.upTo[origin]+1] {
-		p.upTo[origin]++
-		delete(p.ahead[origin], p.upTo[origin])
-	}
-}
-
-// gaps is how many updates were applied though an earlier one is missing.
-func (p *progress) gaps() int {
-	n := 0
-	for _, a := range p.ahead {
-		n += len(a)
-	}
-	return n
-}
-
 func (m *machine) tick() {
 	m.ticks++
 	m.flush()
 	if !m.full {
 		m.noteConfirmed()
+		m.sync()
+		m.hello()
 	}
 	if m.cfg.delivery == antiEntropy {
 		m.askAround()
@@ -101,11 +65,12 @@ func (m *machine) push(p *peer) {
 		e := enc{}
 		e.byte(msgUpdates)
 		e.uint(p.sent + 1)
+		e.vector(p.lives.own)
 		for _, u := range p.queue[p.sent:n] {
 			e.update(u)
 		}
 		p.sent = n
-		m.tell(p, e.b)
+		m.tellSoon(p, e.b)
 		if m.cfg.has(fireAndForget) {
 			p.acked = n
 		}
@@ -115,8 +80,12 @@ func (m *machine) push(p *peer) {
 	}
 }
 
-func (m *machine) confirmed(p *peer, n uint64, d *dec) {
-	if d.err == nil && n > p.acked && n <= uint64(len(p.queue)) {
+func (m *machine) confirmed(p *peer, d *dec) {
+	n := d.uint()
+	if life := d.uint(); d.err != nil || life != uint64(len(p.lives.own)) {
+		return // it is about a stream that ended with an earlier life
+	}
+	if n > p.acked && n <= uint64(len(p.queue)) {
 		p.acked, p.sent = n, max(p.sent, n)
 		m.push(p)
 		m.cameBack(p)
@@ -126,6 +95,9 @@ func (m *machine) confirmed(p *peer, n uint64, d *dec) {
 // updatesFrom takes a message of updates: their first position, and they.
 func (m *machine) updatesFrom(p *peer, d *dec) {
 	at := d.uint()
+	if !m.meet(p, d.vector()) || d.err != nil {
+		return
+	}
 	if m.cfg.has(fireAndForget) && at > 0 {
 		p.received = max(p.received, at-1) // what was lost is not missed
 	}
@@ -150,10 +122,7 @@ func (m *machine) receive(p *peer) {
 		p.took(at)
 		m.accept(u, p, at)
 	}
-	e := enc{}
-	e.byte(msgAck)
-	e.uint(p.received)
-	m.tell(p, e.b)
+	m.acknowledge(p)
 	m.receiveWaiting(p)
 }
 
@@ -191,7 +160,7 @@ func (m *machine) next(p *peer) (uint64, bool) {
 // unconfirmed is how many updates have not been confirmed by the peers that they
 // are for, or wait here.
 func (m *machine) unconfirmed() int {
-	n := len(m.held) + len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
+	n := m.strangers() + len(m.held) + len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
 	for _, p := range m.peers {
 		n += len(p.early)
 		if p.sends {

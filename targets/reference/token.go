@@ -65,7 +65,7 @@ func (e *enc) token(t token) {
 func (d *dec) token() token { return token{d.vector(), d.int()} }
 
 // fits says whether a token is of so many leaders, or of none.
-func (t token) fits(leaders int) bool { return len(t.seen) == 0 || len(t.seen) == leaders }
+func (t token) fits(leaders int) bool { return len(t.seen) == 0 || ofLeaders(t.seen, leaders) }
 
 // token is what somebody may have seen who was answered here.
 func (m *machine) token(own *pending) token {

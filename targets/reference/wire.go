@@ -198,7 +198,7 @@ func (d *dec) update(nodes int) update {
 	}
 	u := update{origin: int(origin), seq: d.uint()}
 	u.stamp = stamp{time: d.int(), node: u.origin, seq: u.seq}
-	if u.deps = d.vector(); len(u.deps) != nodes {
+	if u.deps = d.vector(); !ofLeaders(u.deps, nodes) || u.seq>>32 > mostLives {
 		d.fail()
 		return update{}
 	}
@@ -283,6 +283,8 @@ const (
 	msgMissing  = 'm' // peer: updates that it had not applied, in no order
 	msgAsk      = 'f' // peer: an order that the receiver decides on
 	msgAnswer   = 'r' // peer: what became of such an order
+	msgHello    = 'h' // peer: it has started: what it has forgotten of its streams, and what it has
+	msgComplete = 'c' // peer: such a leader lacks nothing of its own that the sender has
 	msgSnapshot = 'S' // peer: everything that it holds (a defect)
 	askSteps    = 's' // client: perform steps
 	askStatus   = 'q' // client: what is applied, what is held back, the clock
@@ -348,7 +350,7 @@ func (d *dec) status() status { return status{d.vector(), int(d.uint()), d.int()
 // covers says whether everything in deps is applied.
 func covers(applied, deps []uint64) bool {
 	for i, n := range deps {
-		if applied[i] < n {
+		if n > 0 && (i >= len(applied) || applied[i] < n) {
 			return false
 		}
 	}

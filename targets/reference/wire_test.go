@@ -13,7 +13,7 @@ import (
 )
 
 func drawUpdate(t *rapid.T, nodes int) update {
-	u := update{origin: rapid.IntRange(0, nodes-1).Draw(t, "origin"), seq: rapid.Uint64().Draw(t, "seq")}
+	u := update{origin: rapid.IntRange(0, nodes-1).Draw(t, "origin"), seq: rapid.Uint64Max(mostLives<<32).Draw(t, "seq")}
 	u.stamp = stamp{rapid.Int64().Draw(t, "time"), u.origin, u.seq}
 	u.deps = rapid.SliceOfN(rapid.Uint64(), nodes, nodes).Draw(t, "deps")
 	u.passed = rapid.Uint64().Draw(t, "passed")

@@ -1,0 +1,82 @@
+package reference
+
+import (
+	"fmt"
+
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// When an update is on disk: before anybody can see it, before its client is told
+// that it was done, or some time.
+const (
+	visible      = "visible"
+	acknowledged = "acknowledged"
+	never        = "never"
+)
+
+const durabilityHelp = "what an update waits for. visible: it is on disk before anybody can see it. " +
+	"acknowledged: before its client is told, while others may have read it and may have received it. " +
+	"never: neither; the log is synced every 50 ms, and a loss of power takes what was written since"
+
+// forgets says whether a loss of power can take what others have seen.
+func (c config) forgets() bool { return c.durability == acknowledged || c.durability == never }
+
+// checkDurability says why a durability does not go with the other options.
+func (c config) checkDurability() error {
+	switch {
+	case !c.forgets():
+	case c.policy.home || c.policy.certify:
+		return fmt.Errorf("policy %s has one leader decide, and nobody else could tell it what it has forgotten: it needs the durability visible, not %s", c.policy.name, c.durability)
+	case c.topology != "all-to-all" && c.delivery != antiEntropy:
+		return fmt.Errorf("with durability %s a leader is told by those that it had sent its updates to what it has forgotten, which needs the topology all-to-all or the delivery anti-entropy, not %s and %s",
+			c.durability, c.topology, c.delivery)
+	}
+	return nil
+}
+
+// unsynced is what has happened since the log was last synced, where that is put off.
+type unsynced struct {
+	dirty bool
+	outs  []targets.Out // what must not leave before
+}
+
+// onceSynced has something leave when the log is on disk up to here.
+func (m *machine) onceSynced(o targets.Out) {
+	if m.unsynced.dirty {
+		m.unsynced.outs = append(m.unsynced.outs, o)
+		return
+	}
+	m.emit(o)
+}
+
+// sync has the log on disk, and then lets go what has waited for it.
+func (m *machine) sync() {
+	if !m.unsynced.dirty {
+		return
+	}
+	m.log(recSync, func(*enc) {})
+	outs := m.unsynced.outs
+	m.unsynced = unsynced{}
+	for _, o := range outs {
+		m.emit(o)
+	}
+}
+
+// eager says whether what leaves need not wait for the disk. It must until a peer
+// has answered to this start: then the record of it is on disk, and no later start
+// will give out the same names.
+func (m *machine) eager() bool { return m.cfg.forgets() && m.established() }
+
+// tellSoon sends a peer what it may have before it is on disk here.
+func (m *machine) tellSoon(p *peer, body []byte) {
+	m.emit(targets.Out{Kind: targets.Message, To: p.name, Body: body, Eager: m.eager()})
+}
+
+// acknowledge tells a peer what of its stream is on disk here.
+func (m *machine) acknowledge(p *peer) {
+	e := enc{}
+	e.byte(msgAck)
+	e.uint(p.received)
+	e.uint(uint64(p.lives.known))
+	m.onceSynced(targets.Out{Kind: targets.Message, To: p.name, Body: e.b})
+}
