@@ -88,28 +88,22 @@ func sign(n int64) int {
 	return 0
 }
 
-// restartKinds are the kinds of faults after which a node comes up again with
-// no more than what is on its disk.
-var restartKinds = map[string]bool{"kill": true, "crash": true, "restart": true, "stop": true, "power": true, "wipe": true}
-
-// restartIndexes are, by node, the indexes of the events at which it restarted.
-func restartIndexes(h *history.History) map[string][]int {
-	return faultIndexes(h, restartKinds)
-}
-
 // wipeIndexes are, by node, the indexes of the events at which its disk was wiped.
+// One that was planned, and measured not to be there, is none.
 func wipeIndexes(h *history.History) map[string][]int {
-	return faultIndexes(h, map[string]bool{"wipe": true})
-}
-
-func faultIndexes(h *history.History, kinds map[string]bool) map[string][]int {
 	m := map[string][]int{}
-	for _, ev := range h.Events {
-		if ev.Type == history.FaultEvent && kinds[ev.Kind] && ev.Phase != history.Absent {
-			for _, n := range ev.Nodes {
-				m[n] = append(m[n], ev.Index)
-			}
+	for i, ev := range h.Events {
+		if ev.Type != history.FaultEvent || ev.Kind != "wipe" || ev.Phase == history.Absent || ev.Phase == history.Planned && absentNext(h.Events[i+1:], ev.Fault) {
+			continue
+		}
+		for _, n := range ev.Nodes {
+			m[n] = append(m[n], ev.Index)
 		}
 	}
 	return m
+}
+
+func absentNext(events []history.Event, fault int) bool {
+	i := nextOf(events, fault)
+	return i >= 0 && events[i].Phase == history.Absent
 }

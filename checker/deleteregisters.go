@@ -28,7 +28,7 @@ type registerGrave struct {
 	dead     map[int32]comeback // write event → why it is gone
 	buried   []comeback         // removals after which nothing older may be shown
 	taken    int                // how many of own are in buried
-	restarts int
+	epoch    int
 	told     map[int32]bool
 	counted  int
 }
@@ -64,12 +64,12 @@ func newRegisterGrave(ix *index, key, first int32, writes []int32) *registerGrav
 	return g
 }
 
-func (g *registerGrave) walk(r *Result, reads []int32, restarts []int) {
+func (g *registerGrave) walk(r *Result, reads []int32, down *restarts) {
 	for _, s := range reads {
-		p := registerSighting{sighting: g.ix.sighting(s, restarts)}
+		p := registerSighting{sighting: g.ix.sighting(s, down)}
 		index := g.ix.h.Index(g.ix.opOfStep(s))
-		if p.restarts != g.restarts {
-			g.restarts = p.restarts
+		if p.whole && p.epoch != g.epoch {
+			g.epoch = p.epoch
 			clear(g.shown)
 		}
 		var done []registerSighting
@@ -84,7 +84,9 @@ func (g *registerGrave) walk(r *Result, reads []int32, restarts []int) {
 		}
 		if p.nothing = g.ix.src[s] == srcNothing || g.ix.src[s] == srcList && len(asList(g.ix.h.StepValue(int(s)))) == 0; p.nothing {
 			p.own = sort.Search(len(g.own), func(i int) bool { return g.ix.h.Return(g.ix.opOfStep(g.own[i])) >= index })
-			p.gone = g.gone(s)
+			if p.whole {
+				p.gone = g.gone(s)
+			}
 		}
 		g.pending = append(g.pending, p)
 	}
@@ -101,7 +103,7 @@ func (g *registerGrave) count(r *Result) {
 // take takes a read into account: its answer was there before the next one was asked for.
 func (g *registerGrave) take(q registerSighting) {
 	for _, w := range q.writes {
-		if q.restarts == g.restarts {
+		if q.whole && q.epoch == g.epoch {
 			g.shown[w] = q.step
 		}
 	}

@@ -30,7 +30,7 @@ type setGrave struct {
 	nAsked   int
 	nMine    int
 	pending  []setSighting
-	restarts int
+	epoch    int
 	first    []int32 // element → a read that showed it
 	gone     []int32 // element → the read that showed it gone
 }
@@ -97,12 +97,12 @@ func (g *setGrave) beforeAll(removal int32, el *element) bool {
 	return true
 }
 
-func (g *setGrave) walk(r *Result, reads []int32, restarts []int) {
+func (g *setGrave) walk(r *Result, reads []int32, down *restarts) {
 	for _, s := range reads {
-		p := setSighting{sighting: g.ix.sighting(s, restarts)}
+		p := setSighting{sighting: g.ix.sighting(s, down)}
 		index := g.ix.h.Index(g.ix.opOfStep(s))
-		if p.restarts != g.restarts {
-			g.restarts = p.restarts
+		if p.whole && p.epoch != g.epoch {
+			g.epoch = p.epoch
 			clear(g.shown)
 		}
 		var done []setSighting
@@ -115,7 +115,11 @@ func (g *setGrave) walk(r *Result, reads []int32, restarts []int) {
 		g.learn(index)
 		p.shown, p.gone = slices.Clone(g.now), make(elements, len(g.now))
 		for i := range g.now {
-			p.gone[i] = (g.own[i] | g.shown[i]&g.settles[i]&g.asked[i]) &^ g.now[i]
+			gone := g.own[i]
+			if p.whole { // else it may be gone because the leader lost it
+				gone |= g.shown[i] & g.settles[i] & g.asked[i]
+			}
+			p.gone[i] = gone &^ g.now[i]
 		}
 		g.pending = append(g.pending, p)
 	}
@@ -126,7 +130,7 @@ func (g *setGrave) take(q setSighting) {
 	for i := range g.now {
 		eachBit(i, q.gone[i]&^g.dead[i], func(e int32) { g.gone[e] = q.step })
 		g.dead[i] |= q.gone[i]
-		if q.restarts == g.restarts {
+		if q.whole && q.epoch == g.epoch {
 			eachBit(i, q.shown[i]&^g.shown[i], func(e int32) { g.first[e] = q.step })
 			g.shown[i] |= q.shown[i]
 		}

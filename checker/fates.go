@@ -57,7 +57,7 @@ func (ix *index) fates() *fates {
 		if o.flaw != "" {
 			return
 		}
-		j := &judge{order: o, fates: ix.fateList, restarts: restartIndexes(ix.h), unsure: ix.unsureWrites()}
+		j := &judge{order: o, fates: ix.fateList, restarts: restartsOf(ix.h), unsure: ix.unsureWrites()}
 		for _, e := range ix.ackedWrites() {
 			for _, key := range ix.keysWritten(e) {
 				j.write(key, e)
@@ -111,7 +111,7 @@ func (ix *index) unsureWrites() map[int32][]int32 {
 type judge struct {
 	*order
 	*fates
-	restarts map[string][]int
+	restarts map[string]*restarts
 	unsure   map[int32][]int32
 }
 
@@ -380,7 +380,7 @@ func (j *judge) cause(l *loss, holders map[int]int) cause {
 }
 
 func (j *judge) restartedSince(node, event int) bool {
-	return slices.ContainsFunc(j.restarts[j.ix.h.Nodes()[node]], func(i int) bool { return i > event })
+	return j.restarts[j.ix.h.Nodes()[node]].since(event)
 }
 
 // wiped says whether the disk of the leader that acknowledged operation k was wiped later.

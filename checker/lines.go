@@ -24,17 +24,13 @@ type line struct {
 func newLines(ix *index) *lines {
 	h := ix.h
 	ls := &lines{ix: ix, of: make([]int32, h.Len()), need: make([]int32, h.Len())}
-	restarts := restartIndexes(h)
+	restarts := restartsOf(h)
 	ids := map[[2]int]int32{}
 	var returns [][]int            // by line: the operations
 	whole := make([]bool, h.Len()) // it began and ended between two restarts
 	for k := range h.Len() {
-		epoch := sort.SearchInts(restarts[ix.nodeName(k)], h.Index(k))
-		last := len(restarts[ix.nodeName(k)])
-		if h.Return(k) > 0 {
-			last = sort.SearchInts(restarts[ix.nodeName(k)], h.Return(k))
-		}
-		whole[k] = last == epoch
+		var epoch int
+		epoch, whole[k] = restarts[ix.nodeName(k)].whole(h.Index(k), h.Return(k))
 		id := [2]int{ix.node(k), epoch}
 		l, known := ids[id]
 		if !known {

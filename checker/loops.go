@@ -3,7 +3,6 @@ package checker
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -137,9 +136,9 @@ type loop struct {
 func (ix *index) loops(ws []*watch) []loop {
 	var found []loop
 	seen := map[int32]bool{}
-	restarts := restartIndexes(ix.h)
+	restarts := restartsOf(ix.h)
 	for _, w := range ws {
-		restarted := slices.ContainsFunc(restarts[ix.h.Nodes()[w.leader]], func(i int) bool { return i > ix.end.closed.Index })
+		restarted := restarts[ix.h.Nodes()[w.leader]].since(ix.end.closed.Index)
 		if seen[w.key] || restarted || ix.kind[w.key] != register {
 			continue
 		}

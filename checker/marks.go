@@ -1,7 +1,5 @@
 package checker
 
-import "sort"
-
 // marks say for each slot how many of its events must be known. They are kept
 // for two keys apart, so that what a key itself says about a slot can be left out.
 type marks struct {
@@ -57,7 +55,7 @@ func (m *marks) clear() {
 // read (written), and those that are causally before one (caused).
 type shown struct {
 	written, caused marks
-	restarts        int // of the node so far
+	epoch           int // the restarts of the node before all of it
 	any             bool
 }
 
@@ -106,8 +104,8 @@ func (sh *shown) add(o *order, w, key int32) {
 // nodeMarks are what each node has shown to the session that is walked.
 type nodeMarks struct {
 	*order
-	restarts [][]int  // by node: the indexes of the events at which it restarted
-	nodes    []*shown // by node
+	restarts []*restarts // by node
+	nodes    []*shown    // by node
 	node     int
 	now      *shown // of the node that serves the event at hand
 	whole    bool   // it did not restart while it served it
@@ -116,9 +114,9 @@ type nodeMarks struct {
 func newNodeMarks(o *order) *nodeMarks {
 	names := o.ix.h.Nodes()
 	m := &nodeMarks{
-		order: o, nodes: make([]*shown, len(names)), restarts: make([][]int, len(names)),
+		order: o, nodes: make([]*shown, len(names)), restarts: make([]*restarts, len(names)),
 	}
-	for name, at := range restartIndexes(o.ix.h) {
+	for name, at := range restartsOf(o.ix.h) {
 		for n := range names {
 			if names[n] == name {
 				m.restarts[n] = at
@@ -133,7 +131,7 @@ func (m *nodeMarks) begin() {
 	for _, sh := range m.nodes {
 		if sh != nil {
 			sh.clear()
-			sh.restarts = 0
+			sh.epoch = 0
 		}
 	}
 	m.node = -1
@@ -148,16 +146,11 @@ func (m *nodeMarks) enter(e int32) {
 		}
 		m.node, m.now = n, m.nodes[n]
 	}
-	restarts := m.restarts[m.node]
-	if m.whole = len(restarts) == 0; m.whole {
-		return
-	}
-	asked, answered := sort.SearchInts(restarts, m.ix.h.Index(k)), sort.SearchInts(restarts, m.ix.h.Return(k))
-	if answered != m.now.restarts {
+	var epoch int
+	if epoch, m.whole = m.restarts[m.node].whole(m.ix.h.Index(k), m.ix.h.Return(k)); !m.whole || epoch != m.now.epoch {
 		m.now.clear()
-		m.now.restarts = answered
+		m.now.epoch = epoch
 	}
-	m.whole = asked == answered
 }
 
 // show notes what a read returned.

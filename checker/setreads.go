@@ -3,7 +3,6 @@ package checker
 import (
 	"context"
 	"slices"
-	"sort"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -39,7 +38,7 @@ func (ix *index) tellSetReads() {
 func (ix *index) readChains() [][]int32 {
 	type place struct{ session, node, key, epoch int }
 	h := ix.h
-	restarts := restartIndexes(h)
+	restarts := restartsOf(h)
 	at := map[place]int{}
 	var chains [][]int32
 	for k := range h.Len() {
@@ -51,15 +50,14 @@ func (ix *index) readChains() [][]int32 {
 			if h.StepF(s) != history.Read || ix.kind[h.StepKey(s)]&(set|list) == 0 {
 				continue
 			}
-			down := restarts[ix.nodeName(k)]
-			asked, answered := sort.SearchInts(down, h.Index(k)), sort.SearchInts(down, h.Return(k))
-			p := place{h.Session(k), ix.node(k), h.StepKey(s), asked}
+			epoch, whole := restarts[ix.nodeName(k)].whole(h.Index(k), h.Return(k))
+			p := place{h.Session(k), ix.node(k), h.StepKey(s), epoch}
 			i, known := at[p]
-			if !known || asked != answered { // a read over a restart is compared with nothing
+			if !known || !whole { // a read over a restart is compared with nothing
 				i = len(chains)
 				chains = append(chains, nil)
 			}
-			if asked == answered {
+			if whole {
 				at[p] = i
 			}
 			chains[i] = append(chains[i], int32(s))

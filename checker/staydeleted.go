@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -45,7 +44,7 @@ func checkDeletes(ctx context.Context, ix *index) Result {
 		return Result{Verdict: Unknown, Reason: flaw}
 	}
 	var r Result
-	writes, restarts := ix.registerWrites(), restartIndexes(ix.h)
+	writes, restarts := ix.registerWrites(), restartsOf(ix.h)
 	for _, at := range ix.readsWithRemovals() {
 		if err := ctx.Err(); err != nil {
 			return Result{Verdict: Unknown, Reason: "the check was stopped before its end: " + err.Error()}
@@ -106,7 +105,8 @@ func (ix *index) readsWithRemovals() [][]int32 {
 // counts for the reads that were asked after it was answered.
 type sighting struct {
 	step, answered int32
-	restarts       int // how often the leader had restarted when it was asked
+	epoch          int  // the restarts of the leader before it
+	whole          bool // there was none while it was asked and answered
 }
 
 // settled splits off the sightings that were answered before event i, in the
@@ -125,9 +125,10 @@ func settled[T interface{ at() sighting }](pending []T, i int32) (done, left []T
 
 func (s sighting) at() sighting { return s }
 
-func (ix *index) sighting(s int32, restarts []int) sighting {
+func (ix *index) sighting(s int32, down *restarts) sighting {
 	k := ix.opOfStep(s)
-	return sighting{s, int32(ix.h.Return(k)), sort.SearchInts(restarts, ix.h.Index(k))}
+	epoch, whole := down.whole(ix.h.Index(k), ix.h.Return(k))
+	return sighting{s, int32(ix.h.Return(k)), epoch, whole}
 }
 
 // comeback is something that came back: its write, the removal, the read that

@@ -2,7 +2,6 @@ package checker
 
 import (
 	"fmt"
-	"sort"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -45,15 +44,15 @@ func (ix *index) misorderStory(property string, o *order, b sessionFinding) Find
 func (o *order) evidence(b sessionFinding) (shown, later int32) {
 	ix, e := o.ix, o.ix.eventOf(b.step)
 	k, key := ix.op(e), ix.h.StepKey(int(b.step))
-	restarts := restartIndexes(ix.h)[ix.nodeName(k)]
-	epoch := sort.SearchInts(restarts, ix.h.Return(k))
+	restarts := restartsOf(ix.h)[ix.nodeName(k)]
+	epoch := restarts.before(ix.h.Return(k))
 	events := o.slots[o.slot[e]].events
 	for p := o.pos[e]; p >= 0; p-- {
 		x := events[p]
 		if ix.node(ix.op(x)) != ix.node(k) {
 			continue
 		}
-		if sort.SearchInts(restarts, ix.h.Index(ix.op(x))) != epoch {
+		if restarts.before(ix.h.Index(ix.op(x))) != epoch {
 			break
 		}
 		from, to := ix.steps(x)

@@ -241,7 +241,7 @@ func (m *model) whyLost(key string, w, there int) string {
 		holders[n] = max(holders[n], m.ops[st.op].Index)
 		elsewhere = elsewhere || n != origin
 	}
-	if !elsewhere && m.faulted(origin, op.Index, func(kind string) bool { return kind == "wipe" }) {
+	if !elsewhere && m.diskWiped(origin, op.Index) {
 		return "lost with its disk"
 	}
 	if there < 0 {
@@ -254,7 +254,7 @@ func (m *model) whyLost(key string, w, there int) string {
 		return "lost"
 	}
 	for n, since := range holders {
-		if !m.faulted(n, since, restarting) {
+		if !m.restarted(n, since) {
 			return "stale win"
 		}
 	}
@@ -262,14 +262,6 @@ func (m *model) whyLost(key string, w, there int) string {
 		return "lost"
 	}
 	return "stale win or lost"
-}
-
-// faulted says whether a node suffered a fault of some kind after event i.
-func (m *model) faulted(node string, i int, kind func(string) bool) bool {
-	return slices.ContainsFunc(m.h.Events, func(ev history.Event) bool {
-		return ev.Type == history.FaultEvent && ev.Index > i && kind(ev.Kind) && slices.Contains(ev.Nodes, node) &&
-			(ev.Phase != history.Absent || ev.Kind == "wipe")
-	})
 }
 
 // compareStamps orders "time.node.sequence"; 0 where one of them is no stamp, or

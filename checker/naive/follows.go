@@ -1,7 +1,6 @@
 package naive
 
 import (
-	"math"
 	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -15,7 +14,7 @@ type Search struct {
 	byStep   bool
 	kinds    []kind         // of keys
 	again    map[value]bool // added more than once: to have read it says nothing
-	restarts [][]int        // of nodes: the events
+	restarts [][]outage     // of nodes
 	served   map[string]int // nodes by name
 	told     bool           // some operation has more to tell than its outcome
 }
@@ -81,7 +80,7 @@ type following struct {
 
 // NewSearch reads the history once.
 func NewSearch(h *history.History) *Search {
-	sr := &Search{h: h, kinds: make([]kind, len(h.Keys())), again: map[value]bool{}, restarts: make([][]int, len(h.Nodes())), served: map[string]int{}}
+	sr := &Search{h: h, kinds: make([]kind, len(h.Keys())), again: map[value]bool{}, restarts: make([][]outage, len(h.Nodes())), served: map[string]int{}}
 	single, added := true, map[value]bool{}
 	for k := range h.Len() {
 		from, to := h.Steps(k)
@@ -100,11 +99,7 @@ func NewSearch(h *history.History) *Search {
 	sr.byStep = !single && h.Header.Granularity != "transaction"
 	for i, name := range h.Nodes() {
 		sr.served[name] = i
-		for _, ev := range h.Events {
-			if ev.Type == history.FaultEvent && ev.Phase != history.Absent && restarting(ev.Kind) && slices.Contains(ev.Nodes, name) {
-				sr.restarts[i] = append(sr.restarts[i], ev.Index)
-			}
-		}
+		sr.restarts[i] = outages(h, name)
 	}
 	return sr
 }
@@ -208,13 +203,7 @@ func (f *following) session(k int) [2]int {
 
 // lineOf is the line of the node that served operation k at event i.
 func (f *following) lineOf(k, i int) line {
-	epoch := 0
-	for _, at := range f.restarts[f.node(k)] {
-		if at < i {
-			epoch++
-		}
-	}
-	return line{f.node(k), epoch}
+	return line{f.node(k), before(f.restarts[f.node(k)], i)}
 }
 
 // byNodeOrder says whether something that follows was over at the node before k
@@ -225,7 +214,7 @@ func (f *following) byNodeOrder(k int) bool {
 	}
 	end := f.h.Return(k)
 	if end == 0 {
-		end = math.MaxInt
+		end = endless
 	}
 	if f.lineOf(k, end) != f.lineOf(k, f.h.Index(k)) {
 		return false // nobody knows on which side of the restart it took effect

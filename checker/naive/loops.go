@@ -14,7 +14,7 @@ const rounds = 3
 func (m *model) loops(end ending) []Violation {
 	var found []Violation
 	for _, leader := range m.h.Nodes() {
-		if m.faulted(leader, end.closedAt, restarting) {
+		if m.restarted(leader, end.closedAt) {
 			continue
 		}
 		for _, key := range m.keys() {

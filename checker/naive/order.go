@@ -1,7 +1,6 @@
 package naive
 
 import (
-	"math"
 	"slices"
 
 	"github.com/mlcheck/mlcheck/history"
@@ -152,7 +151,7 @@ func (m *model) nodeOrder(k int) []int {
 	epoch := m.restarts(m.node(k), m.ops[k].Index)
 	end := m.ops[k].Return
 	if end == 0 {
-		end = math.MaxInt
+		end = endless
 	}
 	if m.restarts(m.node(k), end) != epoch {
 		return nil // nobody knows on which side of the restart it took effect
@@ -167,20 +166,4 @@ func (m *model) nodeOrder(k int) []int {
 		}
 	}
 	return found
-}
-
-// restarts counts how often a node had restarted before event i.
-func (m *model) restarts(node string, i int) int {
-	n := 0
-	for _, ev := range m.h.Events {
-		if ev.Index < i && ev.Type == history.FaultEvent && ev.Phase != history.Absent && slices.Contains(ev.Nodes, node) && restarting(ev.Kind) {
-			n++
-		}
-	}
-	return n
-}
-
-// restarting are the kinds of faults after which a node has no more than its disk.
-func restarting(kind string) bool {
-	return slices.Contains([]string{"kill", "crash", "restart", "stop", "power", "wipe"}, kind)
 }

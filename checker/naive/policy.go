@@ -81,11 +81,8 @@ func (m *model) took(s int) bool {
 
 // wiped says whether the disk of the leader that executed a write was wiped later.
 func (m *model) wiped(s int) bool {
-	op := m.ops[m.steps[s].op]
-	return slices.ContainsFunc(m.h.Events, func(ev history.Event) bool {
-		return ev.Type == history.FaultEvent && ev.Kind == "wipe" && ev.Phase != history.Absent && ev.Index > op.Index &&
-			slices.Contains(ev.Nodes, m.node(m.steps[s].op))
-	})
+	k := m.steps[s].op
+	return m.diskWiped(m.node(k), m.ops[k].Index)
 }
 
 func (m *model) tookAny(key string, want func(s int) bool) bool {

@@ -93,9 +93,10 @@ func (m *model) removed(key string, gone int, v int64) bool {
 // shownBeforeGone says whether the leader had shown an element before a read that
 // does not show it, without a restart in between.
 func (m *model) shownBeforeGone(gone int, v int64) bool {
-	at := func(s int) int { return m.restarts(m.node(m.steps[s].op), m.ops[m.steps[s].op].Index) }
+	at := func(s, i int) int { return m.restarts(m.node(m.steps[s].op), i) }
+	end := at(gone, m.ops[m.steps[gone].op].Return)
 	return slices.ContainsFunc(m.readsBefore(gone), func(r int) bool {
-		return at(r) == at(gone) && slices.Contains(elementsShown(m.steps[r].Value), v)
+		return at(r, m.ops[m.steps[r].op].Index) == end && slices.Contains(elementsShown(m.steps[r].Value), v)
 	})
 }
 
