@@ -62,8 +62,8 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			say("no clock can be skewed: %s", n.clockWhy)
 		}
 	}
-	if len(s.Paused)+len(s.Down) > 0 {
-		say("containers are neither paused nor killed yet; the simulated world does both")
+	for _, why := range f.cannotBefall(s) {
+		say("%s", why)
 	}
 	return all
 }
@@ -80,7 +80,10 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	generation := f.generation
 	f.state = s
 	f.mu.Unlock()
-	return f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) })
+	if err := f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) }); err != nil {
+		return err
+	}
+	return f.every(func(n *node) error { return n.become(ctx, s.Process(n.name)) })
 }
 
 // heal applies the zero State.
@@ -125,11 +128,25 @@ func (f *fabric) every(do func(*node) error) error {
 
 // Measure probes every link of the topology and asks every clock, side by side.
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
-	m := nemesis.Measured{Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}}
+	m := nemesis.Measured{Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{}}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
+	for _, n := range f.cluster.nodes {
+		wg.Go(func() {
+			p, err := n.lookAt(ctx)
+			if err != nil {
+				return // nobody could see it: it is missing
+			}
+			mu.Lock()
+			m.Nodes[n.name] = p
+			mu.Unlock()
+		})
+	}
 	if c, ok := f.cluster.cfg.System.(targets.Clocked); ok {
 		for _, n := range f.cluster.nodes {
+			if n.process() != nemesis.Up {
+				continue // it would not answer
+			}
 			wg.Go(func() {
 				off, within, err := n.clock(ctx, c)
 				if err != nil {

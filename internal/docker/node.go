@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mlcheck/mlcheck/internal/agent"
@@ -39,6 +40,7 @@ type node struct {
 	pipe    bool // clients come through an exec in the sandbox
 	// clockWhy says why this node's clock cannot be skewed; "": it can.
 	clockWhy string
+	is       atomic.Pointer[string] // what we have made of its process; nil: up
 }
 
 func (n *node) Name() string { return n.name }

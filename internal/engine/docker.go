@@ -174,6 +174,27 @@ func (d *docker) StartContainer(ctx context.Context, id string) error {
 	return d.api.ContainerStart(ctx, id, container.StartOptions{})
 }
 
+func (d *docker) KillContainer(ctx context.Context, id string) error {
+	if err := d.api.ContainerKill(ctx, id, "KILL"); err != nil {
+		return err
+	}
+	ended, failed := d.api.ContainerWait(ctx, id, container.WaitConditionNotRunning)
+	select {
+	case <-ended:
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+func (d *docker) PauseContainer(ctx context.Context, id string) error {
+	return d.api.ContainerPause(ctx, id)
+}
+
+func (d *docker) UnpauseContainer(ctx context.Context, id string) error {
+	return d.api.ContainerUnpause(ctx, id)
+}
+
 func (d *docker) InspectContainer(ctx context.Context, id string) (Status, error) {
 	c, err := d.api.ContainerInspect(ctx, id)
 	if err != nil {
@@ -181,7 +202,7 @@ func (d *docker) InspectContainer(ctx context.Context, id string) (Status, error
 	}
 	var s Status
 	if c.State != nil {
-		s = Status{Running: c.State.Running, ExitCode: c.State.ExitCode, Error: c.State.Error}
+		s = Status{Running: c.State.Running, Paused: c.State.Paused, ExitCode: c.State.ExitCode, Error: c.State.Error}
 	}
 	if c.NetworkSettings != nil {
 		for _, n := range c.NetworkSettings.Networks {

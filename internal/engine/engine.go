@@ -47,6 +47,11 @@ type Images interface {
 type Containers interface {
 	CreateContainer(ctx context.Context, c Container) (id string, err error)
 	StartContainer(ctx context.Context, id string) error
+	// KillContainer ends all processes of a container at once (SIGKILL), and waits
+	// for that. PauseContainer stops them where they are, until they are resumed.
+	KillContainer(ctx context.Context, id string) error
+	PauseContainer(ctx context.Context, id string) error
+	UnpauseContainer(ctx context.Context, id string) error
 	InspectContainer(ctx context.Context, id string) (Status, error)
 	// Attach joins the standard input and output of a container. What it says
 	// on its standard error goes to stderr, as it is read.
@@ -114,7 +119,8 @@ type Container struct {
 
 // Status is what a container is doing.
 type Status struct {
-	Running  bool
+	Running  bool // a paused container runs
+	Paused   bool
 	ExitCode int
 	Error    string // why it could not start
 	IP       string // in the network that it was created in
