@@ -19,7 +19,7 @@ var may = map[string][]string{
 	"targets":   {"history"},
 	"workload":  {"history", "internal/stream"},
 	"internal/": {"history", "nemesis", "targets", "internal/"},
-	"targets/":  {"history", "targets", "internal/dockertest"},
+	"targets/":  {"history", "targets", "targets/serve", "internal/dockertest"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -105,7 +105,7 @@ type Containers interface {
 
 // Spec is the container of one node.
 type Spec struct {
-	Image   string   // the official image, or the tag that Build gives
+	Image   string   // the official image, the tag that Build gives, or OwnBinary
 	Build   *Build   // how to build it where it cannot be pulled; nil: only pulled
 	Command []string // nil: the image's own
 	Env     map[string]string
@@ -116,10 +116,20 @@ type Spec struct {
 	// Clock says how this target's clock can be skewed: "" not at all (ClockWhy says
 	// why); "vdso" by the code that the kernel maps into its processes, which works
 	// with any program and needs nothing from it; "libfaketime" by a library in its
-	// image, for programs that wait for absolute times of the wall clock.
+	// image, for programs that wait for absolute times of the wall clock; "file" by the
+	// target itself, which reads its offset from the file that ClockVariable names.
 	Clock    string
 	ClockWhy string
 }
+
+// OwnBinary is the image of a target that is part of mlcheck: its own static binary
+// and nothing else. The command is the binary's arguments.
+const OwnBinary = "mlcheck"
+
+// ClockVariable is the environment variable that names the control file of a clock
+// that is skewed by "file": an offset in seconds, "+1.500000000". It is replaced as a
+// whole, and there before the target starts.
+const ClockVariable = "MLCHECK_CLOCK"
 
 // Build is a Dockerfile on Debian packages.
 type Build struct {

@@ -13,6 +13,7 @@ import (
 // The mechanisms by which a target's clock is made wrong. A target chooses one.
 const (
 	Libfaketime = "libfaketime" // a library in the target, told by a control file
+	File        = "file"        // the target itself, told by the same file
 	VDSO        = "vdso"        // the code that the kernel maps into each process
 )
 
@@ -32,7 +33,7 @@ func newSkewer(mechanism string) (skewer, error) {
 		return nil, errors.New("the target names no way to skew its clock")
 	case VDSO:
 		return newPatcher()
-	case Libfaketime:
+	case Libfaketime, File:
 		if info, err := os.Stat(filepath.Dir(ClockFile)); err != nil || !info.IsDir() {
 			return nil, errors.New("the sandbox has no control file for the clock")
 		}

@@ -32,8 +32,11 @@ var fakeTimeEnv = map[string]string{
 // that is loaded for the sake of its clock. The target's own variables win.
 func (n *node) environment() (env []string, preload string) {
 	all := map[string]string{}
-	if n.preloads() {
+	switch {
+	case n.preloads():
 		maps.Copy(all, fakeTimeEnv)
+	case n.reads():
+		all[targets.ClockVariable] = agent.ClockFile
 	}
 	maps.Copy(all, n.spec.Env)
 	for _, name := range slices.Sorted(maps.Keys(all)) {

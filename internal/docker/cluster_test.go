@@ -379,7 +379,7 @@ func TestNodeThatIsNeverReadyFailsTheStartWithItsLog(t *testing.T) {
 
 func TestNodeThatEndsFailsTheStartAtOnceWithItsLog(t *testing.T) {
 	began := time.Now()
-	err := refused(t, &echo{startup: 5 * time.Minute, command: []string{"echo", "no-port"}})
+	err := refused(t, &echo{startup: 5 * time.Minute, command: []string{"agent", "echo", "no-port"}})
 	for _, want := range []string{"ended with status 1", "no-port"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)

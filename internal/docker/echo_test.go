@@ -36,7 +36,7 @@ func (e *echo) Spec(string) targets.Spec {
 		Env: map[string]string{"LD_PRELOAD": ""}, Clock: "libfaketime",
 	}
 	if s.Command == nil {
-		s.Command = []string{"echo", strconv.Itoa(echoPort)}
+		s.Command = []string{"agent", "echo", strconv.Itoa(echoPort)}
 	}
 	if s.Startup == 0 {
 		s.Startup = 20 * time.Second
@@ -112,7 +112,7 @@ func agentImage(tb testing.TB, eng engine.Engine) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ref, err := (&images{eng: eng}).agent(context.Background(), info.Arch)
+	ref, err := (&images{eng: eng, arch: info.Arch}).own(context.Background())
 	if err != nil {
 		tb.Fatal(err)
 	}

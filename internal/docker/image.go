@@ -18,15 +18,17 @@ import (
 // images sees to it that the images of a run are there.
 type images struct {
 	eng      engine.Engine
+	arch     string // the engine's
 	progress func(format string, args ...any)
 	// script makes the base image of a Debian suite without a registry.
 	script func(ctx context.Context, suite string) error
 }
 
-// agent gives the image of the agent: our own static binary and nothing else,
-// tagged by its content, so that every version has its own and makes it once.
-func (im *images) agent(ctx context.Context, arch string) (string, error) {
-	path, err := self.Find(ctx, self.Agent(arch))
+// own gives the image of our own static binary and nothing else, tagged by its
+// content, so that every version has its own and makes it once. Agents run in it,
+// and the nodes of targets that are part of the binary.
+func (im *images) own(ctx context.Context) (string, error) {
+	path, err := self.Find(ctx, self.Agent(im.arch))
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +45,7 @@ func (im *images) agent(ctx context.Context, arch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	changes := []string{`ENTRYPOINT ["/mlcheck", "agent"]`, "LABEL " + imageLabel + "=" + agentRole}
+	changes := []string{`ENTRYPOINT ["/mlcheck"]`, "LABEL " + imageLabel + "=" + agentRole}
 	if err := im.eng.ImportImage(ctx, ref, layer, changes); err != nil {
 		return "", fmt.Errorf("the agent's image cannot be made: %w", err)
 	}
@@ -53,6 +55,9 @@ func (im *images) agent(ctx context.Context, arch string) (string, error) {
 // target gives the image of a node: one that is there, else the official one,
 // pulled, else one built from Debian packages.
 func (im *images) target(ctx context.Context, spec targets.Spec) (string, error) {
+	if spec.Image == targets.OwnBinary {
+		return im.own(ctx)
+	}
 	candidates := []string{spec.Image}
 	if spec.Build != nil && spec.Build.Tag != spec.Image {
 		candidates = append(candidates, spec.Build.Tag)

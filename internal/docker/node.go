@@ -49,22 +49,25 @@ func (n *node) Name() string { return n.name }
 // restarts of the target, and needs no name server.
 func (n *node) Peer() string { return n.ip }
 
-// preloads says whether the clock is skewed by a library and its control file.
+// preloads says whether the clock is skewed by a library.
 func (n *node) preloads() bool { return n.spec.Clock == agent.Libfaketime }
+
+// reads says whether the clock is skewed by a control file that the target sees.
+func (n *node) reads() bool { return n.preloads() || n.spec.Clock == agent.File }
 
 // startSandbox makes and starts the agent's container and asks it what it can do.
 func (n *node) startSandbox(ctx context.Context, image string) error {
 	c := n.cluster
 	box := engine.Container{
-		Name: c.cfg.name("-" + n.name + "-agent"), Image: image, Hostname: n.name,
+		Name: c.cfg.name("-" + n.name + "-agent"), Image: image, Command: []string{"agent"}, Hostname: n.name,
 		Labels:  c.cfg.labels(roleLabel, agentRole, nodeLabel, n.name),
 		Network: c.network, Aliases: []string{n.name},
 		Init: true, Stdin: true, NoLog: true, ReadOnly: true, DropAll: true, Add: []string{"NET_ADMIN", "NET_RAW"},
 	}
-	switch n.spec.Clock {
-	case agent.Libfaketime:
+	switch {
+	case n.reads():
 		box.Volumes = []string{agent.ClockDir}
-	case agent.VDSO: // it writes into processes, whoever they belong to
+	case n.spec.Clock == agent.VDSO: // it writes into processes, whoever they belong to
 		box.Add = append(box.Add, "SYS_PTRACE", "DAC_OVERRIDE")
 	}
 	var err error
@@ -128,7 +131,7 @@ func (n *node) startTarget(ctx context.Context) error {
 		Labels: c.cfg.labels(roleLabel, targetRole, nodeLabel, n.name),
 		JoinOf: n.sandbox, Memory: n.spec.Memory,
 	}
-	if n.preloads() {
+	if n.reads() {
 		box.VolumesOf = n.sandbox
 	}
 	var err error

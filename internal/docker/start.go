@@ -88,8 +88,8 @@ func open(ctx context.Context) (engine.Engine, error) {
 
 // deploy makes everything, in stages; within a stage the nodes go side by side.
 func (c *Cluster) deploy(ctx context.Context) error {
-	im := &images{eng: c.eng, progress: c.cfg.Progress, script: c.baseScript}
-	agentImage, err := im.agent(ctx, c.arch)
+	im := &images{eng: c.eng, arch: c.arch, progress: c.cfg.Progress, script: c.baseScript}
+	agentImage, err := im.own(ctx)
 	if err != nil {
 		return err
 	}

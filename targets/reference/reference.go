@@ -69,6 +69,8 @@ const (
 )
 
 type config struct {
+	asked targets.Config // what all of this was made from
+
 	nodes    []string
 	links    []history.Link
 	topology string
@@ -102,10 +104,11 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	}
 	promised := claims(cfg)
 	cfg.policy = cfg.withDefect()
+	cfg.asked = c
 	return targets.Plan{
-		Worlds: []string{"sim"}, Topologies: []string{"all-to-all", "ring", "star"}, Links: links,
+		Worlds: worlds, Topologies: []string{"all-to-all", "ring", "star"}, Links: links,
 		Supports: cfg.policy.steps, Atomic: true, Granularity: "transaction",
-		Policy: cfg.header(), Claims: promised, Settle: 2 * resend, System: system{cfg},
+		Policy: cfg.header(), Claims: promised, Settle: cfg.settle(), System: system{cfg},
 	}, nil
 }
 
@@ -243,24 +246,42 @@ func (s system) status(ctx context.Context, n targets.Node) (status, error) {
 
 // Quiet is exact: replication rests when nothing is on its way that a leader has
 // sent or holds back; where leaders ask each other, when all have applied the same.
+// Leaders are asked one after the other, and what one had confirmed when it was asked
+// may since have been passed on behind the questions. So all are asked twice: where
+// none has applied anything in between, all were at rest at the moment between.
 func (s system) Quiet(ctx context.Context, nodes []targets.Node) (string, string, error) {
-	var first status
+	before, why, err := s.resting(ctx, nodes)
+	if err != nil || why != "" {
+		return history.QuietMoving, why, err
+	}
+	after, why, err := s.resting(ctx, nodes)
+	if err != nil || why != "" {
+		return history.QuietMoving, why, err
+	}
 	for i, n := range nodes {
-		st, err := s.status(ctx, n)
-		if err != nil {
-			return "", "", err
-		}
-		if i == 0 {
-			first = st
-		}
-		switch {
-		case st.held > 0:
-			return history.QuietMoving, fmt.Sprintf("%s has %d updates that are not everywhere yet", n.Name(), st.held), nil
-		case s.cfg.delivery == antiEntropy && !slices.Equal(st.applied, first.applied):
-			return history.QuietMoving, fmt.Sprintf("%s has applied %v, %s %v", nodes[0].Name(), first.applied, n.Name(), st.applied), nil
+		if !slices.Equal(before[i].applied, after[i].applied) {
+			return history.QuietMoving, fmt.Sprintf("%s had applied %v and now %v", n.Name(), before[i].applied, after[i].applied), nil
 		}
 	}
 	return history.QuietYes, "", nil
+}
+
+// resting asks every leader once, and says which one is not at rest.
+func (s system) resting(ctx context.Context, nodes []targets.Node) (all []status, why string, err error) {
+	for _, n := range nodes {
+		st, err := s.status(ctx, n)
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, st)
+		switch {
+		case st.held > 0:
+			return nil, fmt.Sprintf("%s has %d updates that are not everywhere yet", n.Name(), st.held), nil
+		case s.cfg.delivery == antiEntropy && !slices.Equal(st.applied, all[0].applied):
+			return nil, fmt.Sprintf("%s has applied %v, %s %v", nodes[0].Name(), all[0].applied, n.Name(), st.applied), nil
+		}
+	}
+	return all, "", nil
 }
 
 // Clock is the leader's own clock.
