@@ -80,7 +80,7 @@ func (n *node) step(in targets.In) {
 		n.fail(fmt.Errorf("the clock cannot be read: %w", err))
 		return
 	}
-	in.Wall = wall
+	in.Wall, in.Full = wall, n.cfg.room(n.cfg.Dir) < reserve+uint64(len(n.records.bytes))
 	outs := n.machine.Step(in)
 	for _, out := range outs {
 		if out.Kind == targets.Log {
@@ -92,7 +92,7 @@ func (n *node) step(in targets.In) {
 		case out.Kind == targets.Timer:
 			n.timers.push(time.Now().Add(out.After), out.Body)
 		case out.Kind != targets.Message && out.Kind != targets.Reply:
-		case n.needed > n.synced:
+		case n.needed > n.synced && !out.Eager:
 			n.held = append(n.held, heldOut{out, n.needed})
 		default:
 			n.send(out)

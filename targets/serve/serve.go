@@ -35,7 +35,9 @@ type Config struct {
 	// know; nil: nobody is. Several goroutines call it.
 	Logf func(format string, args ...any)
 
-	wrap func(file) file // for tests: the disk as it might be
+	// The disk as it might be, for tests.
+	wrap func(file) file
+	room func(dir string) uint64 // bytes
 }
 
 // The files of a node.
@@ -53,6 +55,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	if cfg.Logf == nil {
 		cfg.Logf = func(string, ...any) {}
+	}
+	if cfg.room == nil {
+		cfg.room = room
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	n := &node{

@@ -25,7 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // list is a machine that keeps what it is told: a request "+x" is logged, sent to
 // every peer and answered with the number of things kept; "?" is answered with all of
-// them; "~x" is as "+x" without a log; a message is kept as it is.
+// them; "~x" is as "+x" without a log, and the answer to "!x" does not wait for it; a
+// message is kept as it is.
 type list struct {
 	lists
 	kept []string
@@ -61,6 +62,13 @@ func (m *list) Step(in targets.In) []targets.Out {
 		return []targets.Out{{Kind: targets.Reply, To: in.From, Body: []byte(strings.Join(append([]string{"kept"}, m.kept...), " "))}}
 	case text == "now":
 		return []targets.Out{{Kind: targets.Reply, To: in.From, Body: fmt.Append(nil, in.Wall.UnixNano())}}
+	case text == "full":
+		return []targets.Out{{Kind: targets.Reply, To: in.From, Body: fmt.Append(nil, in.Full)}}
+	case text[0] == '!':
+		m.kept = append(m.kept, text)
+		eager := reply()
+		eager.Eager = true
+		return []targets.Out{{Kind: targets.Log, Body: in.Body, Sync: true}, {Kind: targets.Trace, Body: in.Body}, eager}
 	case text[0] == '~':
 		m.kept = append(m.kept, text)
 		return []targets.Out{reply()}
@@ -240,6 +248,30 @@ func TestNothingLeavesTheNodeBeforeItIsOnDisk(t *testing.T) {
 	}
 	if got, err := reader.receive(20 * time.Second); got != "kept +a" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestWhatIsEagerLeavesBeforeItIsOnDisk(t *testing.T) {
+	g := &gate{pass: make(chan struct{})}
+	n := up(t, Config{Node: "n1", System: lists{}, Dir: t.TempDir(), wrap: func(f file) file { g.file = f; return g }}, "")
+	defer close(g.pass)
+	if got := call(t, n).ask("!a"); got != "1" {
+		t.Error(got)
+	}
+}
+
+func TestAMachineIsToldThatTheDiskIsFull(t *testing.T) {
+	var left atomic.Uint64
+	n := up(t, Config{Node: "n1", System: lists{}, Dir: t.TempDir(), room: func(string) uint64 { return left.Load() }}, "")
+	c := call(t, n)
+	for bytes, want := range map[uint64]string{0: "true", reserve - 1: "true", reserve: "false", 1 << 40: "false"} {
+		left.Store(bytes)
+		if got := c.ask("full"); got != want {
+			t.Errorf("%d bytes free, full: %s", bytes, got)
+		}
+	}
+	if got := room(t.TempDir()); got == 0 || got > 1<<60 {
+		t.Errorf("this machine's disk has room for %d bytes", got)
 	}
 }
 
