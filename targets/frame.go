@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // MaxFrame is the largest body of a frame, in bytes.
@@ -13,6 +14,7 @@ const MaxFrame = 16 << 20
 // AppendFrame appends a frame to dst: four bytes of length, big endian, and the
 // body. Requests to a Machine and its replies travel in frames, in every world.
 func AppendFrame(dst, body []byte) []byte {
+	dst = slices.Grow(dst, 4+len(body))
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(body))), body...)
 }
 

@@ -32,17 +32,25 @@ type Cluster struct {
 	links  map[history.Link]*link
 	conns  int
 	trace  func(at time.Duration, node string, body []byte)
+
+	errands    []*errand // that are free to be used again
+	deliveries []*delivery
 }
 
 // Start brings the machines up at virtual time 0.
 func Start(cfg Config) *Cluster {
 	c := &Cluster{system: cfg.System, names: cfg.Nodes, nodes: map[string]*node{}, links: map[history.Link]*link{}}
 	c.warn, c.trace = cfg.Warn, cfg.Trace
-	for _, l := range nemesis.Paths(cfg.Links) {
-		c.links[l] = newLink(l, stream.New(cfg.Seed, "link "+l.From+" "+l.To))
-	}
 	for _, name := range cfg.Nodes {
 		c.nodes[name] = newNode(c, name, stream.New(cfg.Seed, "node "+name))
+	}
+	for _, path := range nemesis.Paths(cfg.Links) {
+		l := newLink(path, stream.New(cfg.Seed, "link "+path.From+" "+path.To))
+		l.to = c.nodes[path.To]
+		c.links[path] = l
+		c.nodes[path.From].links = append(c.nodes[path.From].links, l)
+	}
+	for _, name := range cfg.Nodes {
 		c.nodes[name].start()
 	}
 	return c

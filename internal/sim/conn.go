@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/mlcheck/mlcheck/targets"
@@ -21,31 +22,51 @@ type conn struct {
 	closed   bool
 	broken   bool // the node has closed it, and the client has learned of it
 	severed  bool // the node's end is gone
-	upAt     time.Duration
-	downAt   time.Duration
+	up       way  // to the node
+	down     way  // to the client
+}
+
+// way is one direction: nothing arrives before what was sent earlier.
+type way struct {
+	at   time.Duration // when the last of it arrives
+	sent [][]byte      // what has not arrived
+}
+
+// send says when data will arrive, which is after everything that was sent before.
+func (w *way) send(data []byte, soonest time.Duration) time.Duration {
+	w.sent, w.at = append(w.sent, data), max(w.at, soonest)
+	return w.at
+}
+
+func (w *way) arrive() []byte {
+	data := w.sent[0]
+	w.sent = slices.Delete(w.sent, 0, 1)
+	return data
 }
 
 func (c *conn) latency() time.Duration {
 	return clientLatency + time.Duration(c.node.r.Int64N(int64(clientTail)))
 }
 
-// toNode and toClient keep order: nothing arrives before what was sent earlier.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.closed || c.broken {
 		return 0, net.ErrClosed
 	}
 	k := &c.node.c.kernel
-	data := append([]byte(nil), p...)
-	c.upAt = max(c.upAt, k.now+c.latency())
-	k.after(c.upAt-k.now, func() { c.arrive(data) })
+	k.agenda.add(k.now, c.up.send(slices.Clone(p), k.now+c.latency()), (*atNode)(c))
 	return len(p), nil
 }
 
-func (c *conn) arrive(data []byte) {
+// atNode is the arrival of what the client sent.
+type atNode conn
+
+func (a *atNode) happen() {
+	c := (*conn)(a)
+	data := c.up.arrive()
 	if c.closed || c.severed {
 		return
 	}
-	c.outbox = append(c.outbox, data...)
+	c.outbox = joined(c.outbox, data)
 	for {
 		body, rest, err := targets.CutFrame(c.outbox)
 		if err != nil {
@@ -56,8 +77,16 @@ func (c *conn) arrive(data []byte) {
 			return
 		}
 		c.outbox = rest
-		c.node.receive(targets.In{Kind: targets.Request, From: c.name, Body: append([]byte(nil), body...)})
+		c.node.receive(targets.In{Kind: targets.Request, From: c.name, Body: slices.Clip(body)})
 	}
+}
+
+// joined appends data, which is the connection's own, to what has not been read.
+func joined(unread, data []byte) []byte {
+	if len(unread) == 0 {
+		return data
+	}
+	return append(unread, data...)
 }
 
 func (c *conn) hangUp() {
@@ -71,20 +100,26 @@ func (c *conn) hangUp() {
 func (c *conn) sever() {
 	c.severed = true
 	k := &c.node.c.kernel
-	c.downAt = max(c.downAt, k.now+c.latency())
-	k.after(c.downAt-k.now, func() {
+	c.down.at = max(c.down.at, k.now+c.latency())
+	k.after(c.down.at-k.now, func() {
 		c.broken = true
 		k.wake(c.reader)
 	})
 }
 
+// toClient sends data, which nobody else will change.
 func (c *conn) toClient(data []byte) {
 	k := &c.node.c.kernel
-	c.downAt = max(c.downAt, k.now+c.latency())
-	k.after(c.downAt-k.now, func() {
-		c.inbox = append(c.inbox, data...)
-		k.wake(c.reader)
-	})
+	k.agenda.add(k.now, c.down.send(data, k.now+c.latency()), (*atClient)(c))
+}
+
+// atClient is the arrival of what the node sent.
+type atClient conn
+
+func (a *atClient) happen() {
+	c := (*conn)(a)
+	c.inbox = joined(c.inbox, c.down.arrive())
+	c.node.c.wake(c.reader)
 }
 
 func (c *conn) Read(p []byte) (int, error) {

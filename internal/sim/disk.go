@@ -18,11 +18,18 @@ const (
 type disk struct {
 	k        *kernel
 	records  [][]byte
-	synced   int           // so many of the records would survive a loss of power
+	synced   int           // so many of the records would survive a loss of power, as of the last settle
+	syncs    []syncing     // that were asked for and not looked at since, in order
 	busy     time.Duration // until then it syncs what it was asked to
 	flushing bool          // what was not synced will be before long
-	powers   int           // how often power was lost: a sync of before does nothing after
+	powers   int           // how often power was lost: a flush of before does nothing after
 	lost     int64         // records that went with the last loss of power
+}
+
+// syncing brings so many of the records to the disk by a time.
+type syncing struct {
+	at      time.Duration
+	records int
 }
 
 // Read is what a machine that comes up finds.
@@ -40,20 +47,28 @@ func (d *disk) write(outs []targets.Out) {
 	switch {
 	case sync:
 		d.sync()
-	case d.synced < len(d.records) && !d.flushing:
-		d.flush()
+	case !d.flushing:
+		if d.settle(); d.synced < len(d.records) {
+			d.flush()
+		}
 	}
 }
 
 // sync brings what is written now to the disk, after what it is busy with.
 func (d *disk) sync() {
 	d.busy = max(d.busy, d.k.now) + diskSync
-	written, power := len(d.records), d.powers
-	d.k.after(d.wait(), func() {
-		if power == d.powers {
-			d.synced = max(d.synced, written)
-		}
-	})
+	d.settle()
+	d.syncs = append(d.syncs, syncing{d.busy, len(d.records)})
+}
+
+// settle notes what has been synced by now. Nobody needs to know at the moment of it.
+func (d *disk) settle() {
+	done := 0
+	for done < len(d.syncs) && d.syncs[done].at <= d.k.now {
+		d.synced = max(d.synced, d.syncs[done].records)
+		done++
+	}
+	d.syncs = slices.Delete(d.syncs, 0, done)
 }
 
 // flush brings to the disk, a while later, what is written by then.
@@ -72,7 +87,8 @@ func (d *disk) wait() time.Duration { return max(d.busy-d.k.now, 0) }
 
 // losePower forgets what was not synced.
 func (d *disk) losePower() {
+	d.settle()
 	d.lost = int64(len(d.records) - d.synced)
 	d.records = slices.Clip(d.records[:d.synced])
-	d.busy, d.flushing, d.powers = 0, false, d.powers+1
+	d.syncs, d.busy, d.flushing, d.powers = nil, 0, false, d.powers+1
 }

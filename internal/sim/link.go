@@ -25,6 +25,7 @@ const (
 
 type link struct {
 	history.Link
+	to      *node
 	base    time.Duration
 	r       *rand.Rand
 	cut     bool
@@ -46,22 +47,46 @@ func (l *link) become(s nemesis.State) {
 
 // send puts a message on a link. A cut link swallows it, also when the cut
 // comes while it is on its way.
-func (c *Cluster) send(from, to string, body []byte) {
-	l := c.links[history.Link{From: from, To: to}]
-	if l == nil {
-		return // a machine may address any name; there is no wire to this one
+func (n *node) send(to string, body []byte) {
+	for _, l := range n.links {
+		switch {
+		case l.To != to:
+		case l.cut:
+			l.dropped++
+			return
+		default:
+			n.c.deliver(l, body)
+			return
+		}
 	}
+	// A machine may address any name; there is no wire to this one.
+}
+
+// delivery is a message on its way. They are used again.
+type delivery struct {
+	l    *link
+	body []byte
+}
+
+func (c *Cluster) deliver(l *link, body []byte) {
+	d := &delivery{}
+	if free := c.deliveries; len(free) > 0 {
+		d, c.deliveries = free[len(free)-1], free[:len(free)-1]
+	}
+	d.l, d.body = l, body
+	c.agenda.add(c.now, c.now+l.latency(), d)
+}
+
+func (d *delivery) happen() {
+	l, body := d.l, d.body
+	c := l.to.c
+	d.l, d.body = nil, nil
+	c.deliveries = append(c.deliveries, d)
 	if l.cut {
 		l.dropped++
 		return
 	}
-	c.after(l.latency(), func() {
-		if l.cut {
-			l.dropped++
-			return
-		}
-		c.nodes[to].receive(targets.In{Kind: targets.Message, From: from, Body: body})
-	})
+	l.to.receive(targets.In{Kind: targets.Message, From: l.From, Body: body})
 }
 
 func (l *link) latency() time.Duration {

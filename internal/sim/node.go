@@ -20,12 +20,13 @@ type node struct {
 	machine targets.Machine // nil: the node is down
 	life    int             // which machine this is: what an earlier one has left undone never happens
 	paused  bool
-	held    []func() // what has come to the machine, or from it, while it is paused
-	dark    bool     // its power is lost
-	met     int64    // messages, requests and connections that found it paused or down
+	held    []*errand // what has come to the machine, or from it, while it is paused
+	dark    bool      // its power is lost
+	met     int64     // messages, requests and connections that found it paused or down
 	disk    disk
 	clock   nemesis.ClockState
 	conns   map[string]*conn
+	links   []*link // to others
 	r       *rand.Rand
 }
 
@@ -40,7 +41,7 @@ func (n *node) wall() time.Time { return Epoch.Add(n.c.now + n.clock.At(n.c.now)
 func (n *node) start() {
 	n.dark = false
 	n.machine = n.c.system.New(n.name, &n.disk)
-	n.later(0, func() { n.step(targets.In{Kind: targets.Start}) })
+	n.later(0, targets.In{Kind: targets.Start})
 }
 
 // stop ends the machine at once: nothing that it has put off will happen, and its
@@ -59,23 +60,6 @@ func (n *node) stop() {
 	clear(n.conns)
 }
 
-// later puts on the agenda what this machine is to do: not before it is resumed,
-// and never once it has ended.
-func (n *node) later(d time.Duration, do func()) {
-	life := n.life
-	var event func()
-	event = func() {
-		switch {
-		case n.life != life:
-		case n.paused:
-			n.held = append(n.held, event)
-		default:
-			do()
-		}
-	}
-	n.c.after(d, event)
-}
-
 // receive is what comes from outside: it is lost on a node that is down, and
 // waits at one that is paused.
 func (n *node) receive(in targets.In) {
@@ -84,12 +68,9 @@ func (n *node) receive(in targets.In) {
 		n.met++
 	case n.paused:
 		n.met++
-		life := n.life
-		n.held = append(n.held, func() {
-			if n.life == life {
-				n.receive(in)
-			}
-		})
+		e := n.errand()
+		e.in = in
+		n.held = append(n.held, e)
 	default:
 		n.step(in)
 	}
@@ -104,24 +85,28 @@ func (n *node) step(in targets.In) {
 	outs := n.machine.Step(in)
 	n.disk.write(outs)
 	wait := n.disk.wait()
-	for _, out := range outs {
-		after := wait
-		if out.Eager {
-			after = 0
-		}
-		switch out.Kind {
+	var eager, synced *errand
+	for i := range outs {
+		switch out := &outs[i]; out.Kind {
 		case targets.Timer:
-			n.later(out.After, func() { n.step(targets.In{Kind: targets.Timer, Body: out.Body}) })
-		case targets.Message:
-			n.later(after, func() { n.c.send(n.name, out.To, out.Body) })
-		case targets.Reply:
-			n.later(after, func() { n.reply(out.To, out.Body) })
+			n.later(out.After, targets.In{Kind: targets.Timer, Body: out.Body})
+		case targets.Message, targets.Reply:
+			with := &synced
+			if out.Eager && wait > 0 {
+				with = &eager
+			}
+			if *with == nil {
+				*with = n.errand()
+			}
+			(*with).outs = append((*with).outs, *out)
 		case targets.Trace:
 			if n.c.trace != nil {
 				n.c.trace(n.c.now, n.name, out.Body)
 			}
 		}
 	}
+	n.leave(0, eager)
+	n.leave(wait, synced)
 }
 
 func (n *node) reply(to string, body []byte) {
@@ -156,8 +141,8 @@ func (n *node) become(s nemesis.State) {
 
 // resume does, now, what has waited, in the order in which it came.
 func (n *node) resume() {
-	for _, do := range n.held {
-		n.c.after(0, do)
+	for _, e := range n.held {
+		n.c.agenda.add(n.c.now, n.c.now, e)
 	}
 	n.held = nil
 }
