@@ -218,6 +218,7 @@ func (r *runner) stage(name, state, why string) {
 // work runs the sessions and the nemesis side by side.
 func (r *runner) work(ctx context.Context) error {
 	r.stage(history.StageWork, "", "")
+	r.value.Store(r.lastNumber())
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r.stop = stop
@@ -236,6 +237,10 @@ func (r *runner) work(ctx context.Context) error {
 	}
 	if n.err != nil {
 		return n.err
+	}
+	if len(r.Script) > 0 {
+		r.opt.Progress("%6.1f s  sessions are done: %d operations of the script", r.cluster.Now().Seconds(), len(r.Script))
+		return nil
 	}
 	r.opt.Progress("%6.1f s  sessions are done: %d writes", r.cluster.Now().Seconds(), r.value.Load())
 	return nil

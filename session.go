@@ -30,7 +30,7 @@ type session struct {
 }
 
 func newSession(r *runner, id int) *session {
-	s := &session{runner: r, id: id, gen: r.workload.Session(r.params, id)}
+	s := &session{runner: r, id: id, gen: r.generator(id)}
 	s.rand = stream.New(r.Seed, s.name())
 	return s
 }

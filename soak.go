@@ -262,7 +262,7 @@ func (s *soaking) take(ctx context.Context, r ran, elapsed time.Duration) {
 // repeat is the command that does a run again.
 func (s *soaking) repeat(p place) string {
 	t := s.cells[p.cell].with(p.seed)
-	if len(t.Faults) == 0 {
+	if len(t.Faults) == 0 && len(t.Script) == 0 {
 		return t.Command()
 	}
 	if s.campaign.File == "" {

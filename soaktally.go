@@ -239,7 +239,7 @@ func plural(n int, what string) string {
 // Test cannot be said in one.
 func (c *Configuration) Command() string {
 	var t Test
-	if yaml.Unmarshal(c.Test, &t) != nil || len(t.Faults) > 0 {
+	if yaml.Unmarshal(c.Test, &t) != nil || len(t.Faults)+len(t.Script) > 0 {
 		return ""
 	}
 	return t.Command()

@@ -42,6 +42,11 @@ type Test struct {
 	Reads    *float64 `yaml:"reads,omitempty"` // share of reads, 0 to 1; see [Share]
 	Moves    *float64 `yaml:"moves,omitempty"` // probability, before each operation of a session that moves
 
+	// Script is what sessions ask, one operation after the other, instead of what the
+	// workload draws. What can be decided and which steps there are stays the
+	// workload's; Sessions to Moves are left out.
+	Script []workload.Ask `yaml:"script,omitempty"`
+
 	Time    time.Duration `yaml:"time,omitempty"`    // how long sessions run
 	Timeout time.Duration `yaml:"timeout,omitempty"` // of one operation
 	Quiet   time.Duration `yaml:"quiet,omitempty"`   // how long replication may take to come to rest
@@ -114,7 +119,7 @@ func (t Test) Complete() (Test, error) {
 
 func (t Test) plan() (*plan, error) {
 	p := &plan{Test: t}
-	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.checkClaims, p.schedule} {
+	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.checkScript, p.checkClaims, p.schedule} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -190,6 +195,13 @@ func (p *plan) lookUpOptions() error {
 // fill sets what was left out. Virtual time is cheap, real time is not.
 func (p *plan) fill() error {
 	set(&p.Leaders, 3)
+	set(&p.Time, 20*time.Second)
+	set(&p.Timeout, 5*time.Second)
+	set(&p.Quiet, 60*time.Second)
+	set(&p.Skew, 5*time.Second)
+	if len(p.Script) > 0 {
+		return p.fillScript()
+	}
 	if n := p.workload.Sessions; n > 0 {
 		set(&p.Sessions, n)
 		set(&p.Moves, Share(0))
@@ -203,10 +215,6 @@ func (p *plan) fill() error {
 	set(&p.Rate, 20)
 	set(&p.Reads, Share(0.5))
 	set(&p.Moves, Share(0.05))
-	set(&p.Time, 20*time.Second)
-	set(&p.Timeout, 5*time.Second)
-	set(&p.Quiet, 60*time.Second)
-	set(&p.Skew, 5*time.Second)
 	return nil
 }
 
@@ -228,18 +236,23 @@ func (p *plan) checkRanges() error {
 		low, high float64
 		unit      string
 	}
-	for _, l := range []limit{
+	limits := []limit{
 		{"leaders", float64(p.Leaders), 2, 9, ""},
 		{"sessions", float64(p.Sessions), 1, 1000, ""},
-		{"keys", float64(p.Keys), 1, 100_000, ""},
-		{"rate", p.Rate, 0.01, 100_000, " operations per second"},
-		{"reads", *p.Reads, 0, 1, ""},
-		{"moves", *p.Moves, 0, 1, ""},
 		{"time", p.Time.Seconds(), 0.1, 7 * 24 * 3600, " seconds"},
 		{"timeout", p.Timeout.Seconds(), 0.01, 3600, " seconds"},
 		{"quiet", p.Quiet.Seconds(), 0.1, 24 * 3600, " seconds"},
 		{"skew", p.Skew.Seconds(), 0.2, 365 * 24 * 3600, " seconds"},
-	} {
+	}
+	if len(p.Script) == 0 {
+		limits = append(limits, []limit{
+			{"keys", float64(p.Keys), 1, 100_000, ""},
+			{"rate", p.Rate, 0.01, 100_000, " operations per second"},
+			{"reads", *p.Reads, 0, 1, ""},
+			{"moves", *p.Moves, 0, 1, ""},
+		}...)
+	}
+	for _, l := range limits {
 		if !(l.is >= l.low && l.is <= l.high) { // also refuses NaN
 			return usage("%s must be between %s and %s%s; it is %s", l.name, number(l.low), number(l.high), l.unit, number(l.is))
 		}
@@ -251,11 +264,13 @@ func (p *plan) configure() error {
 	for i := range p.Leaders {
 		p.nodes = append(p.nodes, "n"+strconv.Itoa(i+1))
 	}
-	p.params = workload.Params{
-		Nodes: p.nodes, Sessions: p.Sessions, KeyCount: p.Keys, Rate: p.Rate, Reads: *p.Reads,
-		Moves: *p.Moves, Time: p.Time, Seed: p.Seed,
+	p.params = workload.Params{Nodes: p.nodes, Sessions: p.Sessions, KeyCount: p.Keys, Rate: p.Rate, Time: p.Time, Seed: p.Seed}
+	if len(p.Script) > 0 {
+		p.keys = scriptKeys(p.Script)
+	} else {
+		p.params.Reads, p.params.Moves = *p.Reads, *p.Moves
+		p.keys = p.workload.Keys(p.params)
 	}
-	p.keys = p.workload.Keys(p.params)
 	cfg := targets.Config{Nodes: p.nodes, Topology: p.Topology, World: p.World, Options: p.Options, Keys: p.keys, Workload: p.Workload}
 	if cfg.Topology == "" {
 		cfg.Topology = "all-to-all"
@@ -387,7 +402,7 @@ func propertyNames() []string {
 // schedule that was written by hand has no command line: then the stored document
 // is the way.
 func (t Test) Command() string {
-	def, err := Test{Target: t.Target, Workload: t.Workload, Topology: t.Topology, Leaders: t.Leaders}.Complete()
+	def, err := Test{Target: t.Target, Workload: t.Workload, Topology: t.Topology, Leaders: t.Leaders, Script: t.Script, Time: t.Time}.Complete()
 	if err != nil {
 		def = Test{}
 	}

@@ -67,6 +67,7 @@ Exit status: 0 every claim holds, 1 a claim is violated, 2 unknown,
 		Example: `  mlcheck run                                     the first lesson; needs no engine
   mlcheck run --target mariadb --topology ring --nemesis partition,clock --time 30s
   mlcheck soak --seeds 200 --nemesis partition,clock -o policy=lww-wall,lww-hlc
+  mlcheck shrink store/latest                     the smallest test that shows what was found
   mlcheck check store/latest                      judge a recorded run again
   mlcheck export store/latest --format edn        for the checkers of others
   mlcheck explain no-stale-wins                   what a property means
@@ -76,6 +77,6 @@ Exit status: 0 every claim holds, 1 a claim is violated, 2 unknown,
 		PersistentPreRun: func(*cobra.Command, []string) { reachedCommand = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(status), soakCommand(status), replayCommand(status), checkCommand(status), exportCommand(), explainCommand(), listCommand(), cleanCommand())
+	root.AddCommand(runCommand(status), soakCommand(status), replayCommand(status), shrinkCommand(), checkCommand(status), exportCommand(), explainCommand(), listCommand(), cleanCommand())
 	return root
 }

@@ -13,12 +13,34 @@ import (
 // over again and again, in a log in lines that come ever more rarely. What is
 // found for the first time has a line of its own.
 type progress struct {
+	*live
+	bound time.Duration // of the campaign; 0: none
+	next  time.Duration // when the next line is due
+	every time.Duration
+}
+
+// live is an output with, on a terminal, a last line that is written over.
+type live struct {
 	out      io.Writer
 	terminal bool
-	bound    time.Duration // of the campaign; 0: none
-	next     time.Duration // when the next line is due
-	every    time.Duration
 	written  int // runes of the line that stands on the terminal
+}
+
+func newLive(out io.Writer) *live { return &live{out: out, terminal: isTerminal(out)} }
+
+// write puts a line in the place of the one that stands there.
+func (l *live) write(line string) {
+	l.erase()
+	fmt.Fprint(l.out, line)
+	l.written = len([]rune(line))
+}
+
+// erase clears the line that stands on the terminal.
+func (l *live) erase() {
+	if l.written > 0 {
+		fmt.Fprintf(l.out, "\r%s\r", strings.Repeat(" ", l.written))
+		l.written = 0
+	}
 }
 
 // How often there is a line.
@@ -29,7 +51,7 @@ const (
 )
 
 func newProgress(out io.Writer, bound time.Duration) *progress {
-	p := &progress{out: out, terminal: isTerminal(out), bound: bound, every: firstInLog, next: firstInLog}
+	p := &progress{live: newLive(out), bound: bound, every: firstInLog, next: firstInLog}
 	if p.terminal {
 		p.next, p.every = 0, onTerminal
 	}
@@ -49,9 +71,7 @@ func (p *progress) tell(s mlcheck.SoakProgress) {
 		fmt.Fprintln(p.out, line)
 		p.every = min(2*p.every, lastInLog)
 	} else {
-		p.erase()
-		fmt.Fprint(p.out, line)
-		p.written = len([]rune(line))
+		p.write(line)
 	}
 	p.next = s.Elapsed + p.every
 }
@@ -91,14 +111,6 @@ func (p *progress) line(s mlcheck.SoakProgress) string {
 	}
 	return fmt.Sprintf("%d of %d runs, %.0f a minute, %s left; %d violated, %d unknown, %d failed",
 		s.Done, s.Planned, rate, left.Round(time.Second), s.Violated, s.Unknown, s.Failed)
-}
-
-// erase clears the line that stands on the terminal.
-func (p *progress) erase() {
-	if p.written > 0 {
-		fmt.Fprintf(p.out, "\r%s\r", strings.Repeat(" ", p.written))
-		p.written = 0
-	}
 }
 
 func (p *progress) end() { p.erase() }

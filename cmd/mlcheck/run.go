@@ -224,7 +224,12 @@ func next(o *mlcheck.Outcome, bare bool) []string {
 			"This is the lesson: with wall clocks for judges, the last writer wins only if the clocks are right.",
 			"The same run with hybrid logical clocks keeps the promise:",
 			"  " + green.Command(),
+			"The smallest test that shows what is broken here, a handful of operations:",
+			"  mlcheck shrink " + o.Dir,
 		}
+	}
+	if o.Results.Exit == 1 && o.Test.World == "sim" && len(o.Test.Script) == 0 {
+		return []string{"The smallest test that shows what is broken here:", "  mlcheck shrink " + o.Dir}
 	}
 	if names := unclaimed(o.Results); o.Results.Exit == 0 && len(names) > 0 {
 		again := o.Test
@@ -254,7 +259,11 @@ func printTest(w io.Writer, t mlcheck.Test) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "# Nothing was run. To run exactly this, save it and say: mlcheck run --test FILE\n# or: %s\n%s", t.Command(), doc)
+	fmt.Fprint(w, "# Nothing was run. To run exactly this, save it and say: mlcheck run --test FILE\n")
+	if t.HasCommand() {
+		fmt.Fprintf(w, "# or: %s\n", t.Command())
+	}
+	fmt.Fprintf(w, "%s", doc)
 	return nil
 }
 
