@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -23,17 +25,20 @@ import (
 
 // docker is the Engine behind the Docker API. It is the only place that knows
 // the client library.
-type docker struct{ api *client.Client }
+type docker struct {
+	api  *client.Client
+	host string // where it answers, if not where the library thinks
+}
 
 // Open finds the engine that DOCKER_HOST or the docker command's context names,
 // else the one of this machine, and makes sure that it answers. Its error is
 // [ErrUnavailable] when none does.
 func Open(ctx context.Context) (Engine, error) {
-	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
-	if host := contextHost(); host != "" {
-		opts = append(opts, client.WithHost(host))
+	opts, host, err := endpoint()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	api, err := client.NewClientWithOpts(opts...)
+	api, err := client.NewClientWithOpts(append(opts, client.WithAPIVersionNegotiation())...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -41,7 +46,29 @@ func Open(ctx context.Context) (Engine, error) {
 		_ = api.Close()
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return &docker{api}, nil
+	return &docker{api, host}, nil
+}
+
+// endpoint says where the engine is. The client library itself knows no ssh, so
+// that such a host has another name there.
+func endpoint() (opts []client.Opt, name string, err error) {
+	host := os.Getenv("DOCKER_HOST")
+	if other := contextHost(); other != "" {
+		host = other
+	}
+	if !strings.HasPrefix(host, "ssh://") {
+		opts = []client.Opt{client.FromEnv}
+		if host != "" {
+			opts = append(opts, client.WithHost(host))
+		}
+		return opts, "", nil
+	}
+	dial, err := sshDialer(host)
+	if err != nil {
+		return nil, "", err
+	}
+	// The name stands for whatever is at the other end of the dialer.
+	return []client.Opt{client.WithHost("http://engine"), client.WithDialContext(dial)}, host, nil
 }
 
 func (d *docker) Close() error { return d.api.Close() }
@@ -59,7 +86,7 @@ func (d *docker) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("the engine's clock cannot be read: %w", err)
 	}
-	return Info{Version: v.Version, OS: v.Os, Arch: v.Arch, Endpoint: d.api.DaemonHost(), Now: now}, nil
+	return Info{Version: v.Version, OS: v.Os, Arch: v.Arch, Endpoint: cmp.Or(d.host, d.api.DaemonHost()), Now: now}, nil
 }
 
 func (d *docker) CreateNetwork(ctx context.Context, name string, labels map[string]string) (string, error) {
