@@ -110,7 +110,7 @@ func (r *runner) simulate() (world.Cluster, error) {
 	if !ok {
 		return nil, fmt.Errorf("target %s says that it runs in the simulated world but has no machine", r.Target)
 	}
-	return sim.Start(sim.Config{Nodes: r.nodes, Links: r.conf.Links, System: s, Seed: r.Seed}), nil
+	return sim.Start(sim.Config{Nodes: r.nodes, Links: r.conf.Links, System: s, Latency: r.latency, Seed: r.Seed}), nil
 }
 
 // containers deploys the target on a container engine.

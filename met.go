@@ -12,7 +12,8 @@ import (
 func counts(f nemesis.Fault) bool { return len(f.Links)+len(f.Nodes) > 0 }
 
 // metBy is how much of the target's own work a fault has met: messages that a cut
-// has swallowed, messages, requests and connections that found a process paused or
+// has swallowed or an
+// impaired link has met, messages, requests and connections that found a process paused or
 // down. -1 where nothing was measured.
 func metBy(f nemesis.Fault, m nemesis.Measured) int64 {
 	if !counts(f) {
@@ -24,8 +25,12 @@ func metBy(f nemesis.Fault, m nemesis.Measured) int64 {
 			total, known = total+n, true
 		}
 	}
+	carried := m.Dropped
+	if f.Impair != nil {
+		carried = m.Impaired
+	}
 	for _, l := range f.Links {
-		n, ok := m.Dropped[l]
+		n, ok := carried[l]
 		add(n, ok)
 	}
 	for _, node := range f.Nodes {
@@ -40,7 +45,12 @@ func metBy(f nemesis.Fault, m nemesis.Measured) int64 {
 
 // already is the part of a fault that was in trouble in a State before it.
 func already(f nemesis.Fault, were nemesis.State) nemesis.Fault {
-	f.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l history.Link) bool { return !were.Cuts(l) })
+	f.Links = slices.DeleteFunc(slices.Clone(f.Links), func(l history.Link) bool {
+		if f.Impair != nil {
+			return were.Impairs(l) == nemesis.Impairment{}
+		}
+		return !were.Cuts(l)
+	})
 	f.Nodes = slices.DeleteFunc(slices.Clone(f.Nodes), func(n string) bool { return were.Process(n) == nemesis.Up })
 	return f
 }

@@ -41,6 +41,9 @@ func (n *saboteur) look(ctx context.Context) (look, error) {
 // describe is a fault in a phase, as the history has it.
 func describe(f nemesis.Fault, phase string) history.Event {
 	ev := history.Event{Type: history.FaultEvent, Fault: f.ID, Kind: f.Kind, Phase: phase, Links: f.Links, Nodes: slices.Clone(f.Nodes)}
+	if f.Impair != nil && phase == history.Planned {
+		ev.What = f.String()
+	}
 	for _, s := range f.Clocks {
 		if ev.Offsets == nil {
 			ev.Offsets = map[string]int64{}
@@ -56,7 +59,7 @@ func describe(f nemesis.Fault, phase string) history.Event {
 // fault is concerned, and records the good phase or the bad one.
 func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	phase := good
-	why := differs(f, nemesis.At(n.Faults, n.at), m)
+	why := n.differs(f, nemesis.At(n.Faults, n.at), m)
 	if why == "" && good == history.Effective {
 		why = n.unproved(f, m)
 	}
@@ -69,6 +72,8 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	switch {
 	case phase == history.Effective && drifts(f):
 		ev.Why = "a drift is measured once it has grown"
+	case f.Impair != nil && why == "":
+		ev.Why = ofLinks(f, phase, nemesis.At(n.Faults, n.at))
 	case phase == history.Healed && slices.ContainsFunc(f.Links, nemesis.At(n.Faults, n.at).Cuts):
 		ev.Why = "another fault still cuts a link of this one"
 	case len(f.Nodes) > 0 && ev.Why == "":
@@ -102,20 +107,22 @@ func (n *saboteur) unproved(f nemesis.Fault, m look) string {
 
 // differs says where the measurement is not what the State asks for; "" means
 // that it is.
-func differs(f nemesis.Fault, s nemesis.State, m look) string {
-	var bad []string
+func (n *saboteur) differs(f nemesis.Fault, s nemesis.State, m look) string {
+	bad := append(n.linksDiffer(f, s, m.Measured), processesDiffer(f, s, m.Measured)...)
 	for _, l := range f.Links {
+		if f.Impair != nil {
+			break
+		}
 		up, measured := m.Up[l]
 		switch {
 		case !measured:
 			bad = append(bad, fmt.Sprintf("%s → %s was not measured", l.From, l.To))
 		case up && s.Cuts(l):
 			bad = append(bad, fmt.Sprintf("a probe passed from %s to %s", l.From, l.To))
-		case !up && !s.Cuts(l):
+		case !up && !s.Cuts(l) && s.Impairs(l).Loss < 1e6:
 			bad = append(bad, fmt.Sprintf("no probe passed from %s to %s", l.From, l.To))
 		}
 	}
-	bad = append(bad, processesDiffer(f, s, m.Measured)...)
 	for _, c := range f.Clocks {
 		want := s.Clock(c.Node)
 		off, measured := m.Clocks[c.Node]

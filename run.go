@@ -93,6 +93,9 @@ type runner struct {
 	moving   bool            // replication had not come to rest at the deadline
 	stop     func()          // ends the work early: the run cannot go on
 	kept     string
+	// fastest is how long a probe takes along each link while nothing is wrong:
+	// what an impairment is measured against. Empty: the schedule impairs none.
+	fastest map[history.Link]time.Duration
 }
 
 // record does everything up to the sealed history.
@@ -318,6 +321,10 @@ func (r *runner) unhealthy(m nemesis.Measured) string {
 			bad = append(bad, "nobody could measure whether "+l.From+" reaches "+l.To)
 		case !up:
 			bad = append(bad, l.From+" still does not reach "+l.To)
+		case r.impairs(l):
+			if why := r.linkDiffers(l, nemesis.Impairment{}, m); why != "" {
+				bad = append(bad, why)
+			}
 		}
 	}
 	for _, n := range r.nodes {

@@ -74,6 +74,9 @@ func (n *saboteur) run(ctx context.Context) error {
 }
 
 func (n *saboteur) walk(ctx context.Context) error {
+	if err := n.timeLinks(ctx); err != nil {
+		return err
+	}
 	ms := n.moments()
 	for {
 		next := n.Time

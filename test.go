@@ -51,6 +51,10 @@ type Test struct {
 	Timeout time.Duration `yaml:"timeout,omitempty"` // of one operation
 	Quiet   time.Duration `yaml:"quiet,omitempty"`   // how long replication may take to come to rest
 
+	// Latency is how long messages take along some links, "n1-n2" both ways or
+	// "n1>n2" one way, beside their random part. Others draw theirs from the seed.
+	Latency map[string]time.Duration `yaml:"latency,omitempty"`
+
 	Nemesis []string        `yaml:"nemesis,omitempty"` // kinds of faults to draw
 	Skew    time.Duration   `yaml:"skew,omitempty"`    // the largest offset of a clock
 	Faults  []nemesis.Fault `yaml:"faults,omitempty"`  // the schedule; written, or drawn from Nemesis and Seed
@@ -105,6 +109,7 @@ type plan struct {
 	params   workload.Params
 	nodes    []string
 	keys     []string
+	latency  map[history.Link]time.Duration
 }
 
 // Complete fills in defaults, checks every field, and draws the schedule. Its
@@ -119,7 +124,7 @@ func (t Test) Complete() (Test, error) {
 
 func (t Test) plan() (*plan, error) {
 	p := &plan{Test: t}
-	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.checkScript, p.checkClaims, p.schedule} {
+	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkScript, p.checkClaims, p.schedule} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -434,6 +439,7 @@ func (t Test) Command() string {
 	flag("rate", number(t.Rate), number(def.Rate))
 	flag("reads", share(t.Reads), share(def.Reads))
 	flag("moves", share(t.Moves), share(def.Moves))
+	flag("latency", t.latencies(), "")
 	flag("nemesis", strings.Join(t.Nemesis, ","), "")
 	flag("skew", t.Skew.String(), def.Skew.String())
 	flag("time", t.Time.String(), "")

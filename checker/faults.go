@@ -22,7 +22,7 @@ const (
 
 // countedKinds are the kinds of faults whose end says how much of the target's own
 // traffic they met.
-var countedKinds = map[string]bool{"partition": true, "pause": true, "kill": true, "crash": true}
+var countedKinds = map[string]bool{"partition": true, "link": true, "pause": true, "kill": true, "crash": true}
 
 // befell says in words what a fault of a kind does to processes.
 var befell = map[string]string{"pause": "paused", "kill": "killed", "crash": "lost power"}
@@ -77,7 +77,7 @@ func (f *FaultReport) record(ev history.Event) {
 	case history.Healed:
 		f.Healed = t
 	}
-	if ev.Why != "" {
+	if ev.Why != "" && !strings.Contains(f.Note, ev.Why) {
 		if f.Note != "" {
 			f.Note += "; "
 		}
@@ -214,6 +214,9 @@ func whatFault(ix *index, phases map[string]history.Event) string {
 	ev, ok := phases[history.Planned]
 	if !ok {
 		ev = phases[history.Effective]
+	}
+	if ev.What != "" {
+		return ev.What
 	}
 	parts := cuts(ev.Links)
 	if len(parts) > 0 {

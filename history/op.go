@@ -158,9 +158,9 @@ type Event struct {
 	Type  EventType
 
 	Fault int      // faults: the number of the fault in the run's schedule, from 1
-	Kind  string   // faults: "partition", "clock", "pause", "kill", "crash"
+	Kind  string   // faults: "partition", "link", "clock", "pause", "kill", "crash"
 	Phase string   // faults: one of the phases above
-	Links []Link   // partitions: the directed links that are cut
+	Links []Link   // partitions, links: the directed links that are cut or impaired
 	Nodes []string // the nodes whose clocks or processes a fault concerns
 
 	// Offsets, in nanoseconds by node: what a clock fault asks for (planned) or
@@ -169,8 +169,9 @@ type Event struct {
 	Offsets map[string]int64
 	PPM     int64 // clock faults: drift in parts per million
 
-	Dropped int64 // partitions, healing: messages or packets of the target that the cut swallowed; -1 not known
-	Met     int64 // faults of processes, healing: messages, requests and connections that found them paused or down; -1 not known
+	What    string // faults, planned: what it does in words, where the other fields do not say it
+	Dropped int64  // partitions, healing: messages or packets of the target that the cut swallowed; -1 not known
+	Met     int64  // other faults, healing: messages, requests, connections that met it: an impaired link, a process paused or down; -1 not known
 
 	Stage   string // stages: one of the stages above
 	State   string // StageQuiet: one of the states above

@@ -28,7 +28,8 @@ type Fault struct {
 	Shape  string         `json:"shape,omitempty" yaml:"shape,omitempty"` // the shape that it was drawn as: "isolate", "halves", "link", "one-way", "bump", "drift", "one", "all"
 	From   time.Duration  `json:"from" yaml:"from"`                       // on the history's clock
 	Until  time.Duration  `json:"until" yaml:"until"`
-	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"` // partition: the directed links that are cut
+	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"`   // partition, link: the directed links that are cut or impaired
+	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
 	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
 	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, kill, crash: whom it befalls
 }
@@ -48,6 +49,7 @@ type Skew struct {
 // without effect.
 type State struct {
 	Cut    []history.Link // sorted by From, To
+	Links  []LinkState    // impaired; sorted by From, To
 	Clocks []ClockState   // sorted by node
 	Paused []string       // sorted; nodes that are down are not among them
 	Down   []DownState    // sorted by node
@@ -93,9 +95,14 @@ type Fabric interface {
 type Measured struct {
 	// Up says for each directed link of the topology whether a probe passed.
 	Up map[history.Link]bool
+	// Probes are what became of the probes along each link.
+	Probes map[history.Link]Probes
 	// Dropped counts messages or packets of the target (never probes) that
 	// the cut of a link has swallowed since the link was last cut.
 	Dropped map[history.Link]int64
+	// Impaired counts messages of the target (never probes) that an impaired
+	// link has carried or lost since it was last impaired.
+	Impaired map[history.Link]int64
 	// Clocks is each node's clock minus the runner's, by the target's own
 	// clock; a node that did not answer is missing.
 	Clocks map[string]time.Duration
@@ -104,6 +111,16 @@ type Measured struct {
 	// Nodes is what each node's process does; a node that nobody could look at
 	// is missing.
 	Nodes map[string]Process
+}
+
+// Probes are what became of the probes that one measurement sent along a link.
+type Probes struct {
+	Sent      int
+	Came      int           // of those, how many arrived, once or twice
+	Twice     int           // arrived twice
+	Overtaken int           // arrived after one that was sent later
+	Least     time.Duration // the shortest time that one took
+	Mean      time.Duration // what they took on average
 }
 
 // Process is what was found of one node's process.

@@ -11,13 +11,14 @@ import (
 )
 
 // At is the State at time t: what the faults that are active then add up to.
-// Cuts are united; offsets and drifts of one clock are summed; of what befalls one
+// Cuts are united; impairments of one link are summed; offsets and drifts of one clock are summed; of what befalls one
 // process the worst is what it suffers. A fault is active from From (included) to
 // Until (excluded).
 func At(faults []Fault, t time.Duration) State {
 	cut := map[history.Link]bool{}
 	clocks := map[string]ClockState{}
 	procs := map[string]string{}
+	links := map[history.Link]Impairment{}
 	for _, f := range faults {
 		if t < f.From || t >= f.Until {
 			continue
@@ -28,7 +29,11 @@ func At(faults []Fault, t time.Duration) State {
 			}
 		}
 		for _, l := range f.Links {
-			cut[l] = true
+			if f.Impair == nil {
+				cut[l] = true
+			} else {
+				links[l] = links[l].plus(*f.Impair)
+			}
 		}
 		for _, s := range f.Clocks {
 			// Every line is referred to time 0, so that sums of lines with
@@ -40,6 +45,7 @@ func At(faults []Fault, t time.Duration) State {
 		}
 	}
 	s := canonical(cut, clocks)
+	s.Links = impaired(links)
 	s.Paused, s.Down = suffer(procs)
 	return s
 }
@@ -70,7 +76,7 @@ func SortLinks(ls []history.Link) {
 
 // Healthy says whether nothing is wrong.
 func (s State) Healthy() bool {
-	return len(s.Cut) == 0 && len(s.Clocks) == 0 && len(s.Paused) == 0 && len(s.Down) == 0
+	return len(s.Cut) == 0 && len(s.Links) == 0 && len(s.Clocks) == 0 && len(s.Paused) == 0 && len(s.Down) == 0
 }
 
 // Cuts says whether the State cuts the link.
@@ -109,6 +115,10 @@ func Paths(links []history.Link) []history.Link {
 
 // String says in words what the fault does: "n1 ↮ n2 (link)", "n3's clock +2.1s (bump)".
 func (f Fault) String() string {
+	both, one := "↮", "↛"
+	if f.Impair != nil {
+		both, one = "↔", "→"
+	}
 	var parts []string
 	seen := map[history.Link]bool{}
 	for _, l := range f.Links {
@@ -116,9 +126,9 @@ func (f Fault) String() string {
 		switch {
 		case seen[back]:
 		case slices.Contains(f.Links, back):
-			parts = append(parts, l.From+" ↮ "+l.To)
+			parts = append(parts, l.From+" "+both+" "+l.To)
 		default:
-			parts = append(parts, l.From+" ↛ "+l.To)
+			parts = append(parts, l.From+" "+one+" "+l.To)
 		}
 		seen[l] = true
 	}
@@ -136,6 +146,9 @@ func (f Fault) String() string {
 		parts = append(parts, n+" "+befalls[f.Kind])
 	}
 	what := strings.Join(parts, ", ")
+	if f.Impair != nil {
+		what += ": " + f.Impair.String()
+	}
 	if f.Shape != "" {
 		what += " (" + f.Shape + ")"
 	}

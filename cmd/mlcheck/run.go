@@ -29,6 +29,7 @@ type testFlags struct {
 	test         mlcheck.Test
 	reads, moves float64
 	options      []string
+	latency      string
 	file         string
 	store        string
 }
@@ -88,6 +89,7 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.DurationVar(&f.test.Time, "time", 0, "how long the sessions run (default 20s)")
 	fl.DurationVar(&f.test.Timeout, "timeout", 0, "of one operation (default 5s)")
 	fl.DurationVar(&f.test.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
+	fl.StringVar(&f.latency, "latency", "", "how long messages take along some links of the simulated world: n1-n2=90ms both ways, n1>n2=90ms one way; several with commas (default: 0.5 to 5.5 ms, drawn)")
 	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: "+strings.Join(nemesis.KindNames(), ", "))
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
@@ -107,6 +109,12 @@ func (f *testFlags) read(fl *pflag.FlagSet, t *mlcheck.Test) error {
 	}
 	if err := noZeros(fl); err != nil {
 		return err
+	}
+	if f.latency != "" {
+		var err error
+		if f.test.Latency, err = mlcheck.ParseLatency(f.latency); err != nil {
+			return err
+		}
 	}
 	f.test.Reads, f.test.Moves = &f.reads, &f.moves
 	overlay(fl, t, f.test)
@@ -152,7 +160,8 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 		"time": func() { t.Time = from.Time }, "timeout": func() { t.Timeout = from.Timeout },
 		"quiet": func() { t.Quiet = from.Quiet }, "skew": func() { t.Skew = from.Skew },
 		"nemesis": func() { t.Nemesis = from.Nemesis }, "claim": func() { t.Claims = from.Claims },
-		"seed": func() { t.Seed = from.Seed },
+		"latency": func() { t.Latency = from.Latency },
+		"seed":    func() { t.Seed = from.Seed },
 	}
 	fl.Visit(func(f *pflag.Flag) {
 		if set, ok := given[f.Name]; ok {

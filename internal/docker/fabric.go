@@ -62,6 +62,9 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			say("no clock can be skewed: %s", n.clockWhy)
 		}
 	}
+	if len(s.Links) > 0 {
+		say("links between containers are cut, but not impaired yet; the simulated world does both")
+	}
 	for _, why := range f.cannotBefall(s) {
 		say("%s", why)
 	}

@@ -16,7 +16,9 @@ type Config struct {
 	Nodes  []string
 	Links  []history.Link // who replicates to whom
 	System targets.Simulated
-	Seed   uint64
+	// Latency stands in for the base latency of some links; others draw theirs.
+	Latency map[history.Link]time.Duration
+	Seed    uint64
 	// Warn is where the watchdog writes; nil: standard error.
 	Warn io.Writer
 	// Trace is handed what machines tell about themselves, at the moment of it.
@@ -45,7 +47,7 @@ func Start(cfg Config) *Cluster {
 		c.nodes[name] = newNode(c, name, stream.New(cfg.Seed, "node "+name))
 	}
 	for _, path := range nemesis.Paths(cfg.Links) {
-		l := newLink(path, stream.New(cfg.Seed, "link "+path.From+" "+path.To))
+		l := newLink(path, cfg.Latency[path], cfg.Seed)
 		l.to = c.nodes[path.To]
 		c.links[path] = l
 		c.nodes[path.From].links = append(c.nodes[path.From].links, l)

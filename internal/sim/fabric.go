@@ -22,25 +22,17 @@ func (f *fabric) Apply(_ context.Context, s nemesis.State) error {
 	return nil
 }
 
-// Measure sends a probe along every path, waits for as long as the slowest may
-// take, and looks at every node: its clock as the machine sees it, and its process.
+// Measure sends probes along every path, waits until the slowest has come,
+// and looks at every node: its clock as the machine sees it, and its process.
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	c := (*Cluster)(f)
 	m := nemesis.Measured{
 		Up: map[history.Link]bool{}, Dropped: map[history.Link]int64{},
+		Probes: map[history.Link]nemesis.Probes{}, Impaired: map[history.Link]int64{},
 		Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{},
 	}
-	for _, l := range c.sortedLinks() {
-		m.Up[l.Link] = false
-		if !l.cut {
-			c.after(l.base, func() { m.Up[l.Link] = !l.cut })
-		}
-	}
-	if err := c.Sleep(ctx, probeTime); err != nil {
+	if err := c.probeAll(ctx, m); err != nil {
 		return m, err
-	}
-	for _, l := range c.sortedLinks() {
-		m.Dropped[l.Link] = l.dropped
 	}
 	for _, name := range c.names {
 		n := c.nodes[name]

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/stream"
 	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
 )
@@ -20,7 +21,6 @@ const (
 	linkTailMax   = 50 * time.Millisecond
 	clientLatency = 150 * time.Microsecond
 	clientTail    = 100 * time.Microsecond
-	probeTime     = linkBaseMin + linkBaseRange + time.Millisecond // a probe takes the base latency
 )
 
 type link struct {
@@ -30,10 +30,23 @@ type link struct {
 	r       *rand.Rand
 	cut     bool
 	dropped int64
+
+	impair   nemesis.Impairment
+	fate     *rand.Rand // decides what an impairment does to each message
+	impaired int64      // messages that it has met
+
+	probes *rand.Rand // what becomes of probes changes nothing for messages
+	owed   int        // so many are needed to see what has changed
 }
 
-func newLink(l history.Link, r *rand.Rand) *link {
-	return &link{Link: l, r: r, base: linkBaseMin + time.Duration(r.Int64N(int64(linkBaseRange)))}
+// newLink draws a link's base latency; standing, where it is not 0, takes its place.
+func newLink(l history.Link, standing time.Duration, seed uint64) *link {
+	r := stream.New(seed, "link "+l.From+" "+l.To)
+	base := linkBaseMin + time.Duration(r.Int64N(int64(linkBaseRange)))
+	if standing > 0 {
+		base = standing
+	}
+	return &link{Link: l, r: r, base: base, fate: stream.New(seed, "fate "+l.From+" "+l.To), probes: stream.New(seed, "probes "+l.From+" "+l.To)}
 }
 
 // become makes true what the State says of this link.
@@ -42,7 +55,14 @@ func (l *link) become(s nemesis.State) {
 	if cut && !l.cut {
 		l.dropped = 0
 	}
-	l.cut = cut
+	impair := s.Impairs(l.Link)
+	if impair != (nemesis.Impairment{}) && l.impair == (nemesis.Impairment{}) {
+		l.impaired = 0
+	}
+	if impair != l.impair || cut != l.cut {
+		l.owed = max(probesFor(impair), probesFor(l.impair))
+	}
+	l.cut, l.impair = cut, impair
 }
 
 // send puts a message on a link. A cut link swallows it, also when the cut
@@ -68,7 +88,19 @@ type delivery struct {
 	body []byte
 }
 
+// deliver sends a message on its way, as often as the link is to deliver it.
 func (c *Cluster) deliver(l *link, body []byte) {
+	copies := 1
+	if l.impair != (nemesis.Impairment{}) {
+		l.impaired++
+		copies = copiesOf(l.impair, l.fate)
+	}
+	for range copies {
+		c.deliverOne(l, body)
+	}
+}
+
+func (c *Cluster) deliverOne(l *link, body []byte) {
 	d := &delivery{}
 	if free := c.deliveries; len(free) > 0 {
 		d, c.deliveries = free[len(free)-1], free[:len(free)-1]
@@ -90,5 +122,38 @@ func (d *delivery) happen() {
 }
 
 func (l *link) latency() time.Duration {
-	return l.base + min(time.Duration(l.r.ExpFloat64()*float64(linkTail)), linkTailMax)
+	d := l.base + min(time.Duration(l.r.ExpFloat64()*float64(linkTail)), linkTailMax)
+	if l.impair != (nemesis.Impairment{}) {
+		d += extra(l.impair, l.fate)
+	}
+	return d
 }
+
+// copiesOf decides how often a message arrives.
+func copiesOf(i nemesis.Impairment, r *rand.Rand) int {
+	switch {
+	case happens(i.Loss, r):
+		return 0
+	case happens(i.Duplicate, r):
+		return 2
+	}
+	return 1
+}
+
+// extra decides how much longer a message takes.
+func extra(i nemesis.Impairment, r *rand.Rand) time.Duration {
+	d := i.Delay
+	switch {
+	case i.Jitter == 0:
+	case i.Tail:
+		d += time.Duration(min(r.ExpFloat64(), nemesis.TailEnds) * float64(i.Jitter))
+	default:
+		d += time.Duration(r.Int64N(int64(i.Jitter) + 1))
+	}
+	if happens(i.Reorder, r) {
+		d += time.Duration(r.Int64N(int64(nemesis.HoldBack) + 1))
+	}
+	return d
+}
+
+func happens(ppm int64, r *rand.Rand) bool { return ppm > 0 && r.Int64N(1e6) < ppm }

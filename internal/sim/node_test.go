@@ -115,6 +115,11 @@ func play(t *testing.T, do func(scene)) {
 	t.Helper()
 	cfg := pair
 	cfg.System = office{}
+	playIn(t, cfg, do)
+}
+
+func playIn(t *testing.T, cfg Config, do func(scene)) {
+	t.Helper()
 	c := Start(cfg)
 	if err := c.Run(t.Context(), named("scene", func(ctx context.Context) error { do(scene{t, c, ctx}); return nil })); err != nil {
 		t.Fatal(err)

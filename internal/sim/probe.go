@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+// Probes of one measurement follow each other closely. What happens to every
+// message a few show; what happens to one in a hundred needs many.
+const (
+	probeGap   = 20 * time.Microsecond
+	probeSlack = time.Millisecond
+	manyProbes = 200
+)
+
+// probesFor is how many probes tell an impairment from its absence: enough for
+// twenty cases of the rarest thing that it does.
+func probesFor(i nemesis.Impairment) int {
+	switch rarest := i.Rarest(); {
+	case i == (nemesis.Impairment{}):
+		return 1
+	case rarest > 0:
+		return max(manyProbes, int(20*1_000_000/rarest))
+	}
+	return manyProbes
+}
+
+// probing is the probes of one measurement along one link.
+type probing struct {
+	nemesis.Probes
+	away  int   // on their way, or not sent yet
+	came  []int // by number: how often
+	last  int   // the highest number that came
+	total time.Duration
+}
+
+// probe sends probes along a link, as many as it takes to see what is wrong with
+// it, or was when it was probed last. They take the base latency and whatever an
+// impairment does, but no part of the natural tail, so that few tell enough.
+func (c *Cluster) probe(l *link) *probing {
+	n := max(l.owed, probesFor(l.impair))
+	l.owed = 0
+	p := &probing{Probes: nemesis.Probes{Sent: n}, away: n, came: make([]int, n), last: -1}
+	for i := range n {
+		c.after(time.Duration(i)*probeGap, func() {
+			p.away--
+			if l.cut {
+				return
+			}
+			for range copiesOf(l.impair, l.probes) {
+				took := l.base + extra(l.impair, l.probes)
+				p.away++
+				c.after(took, func() {
+					p.away--
+					if !l.cut {
+						p.arrive(i, took)
+					}
+				})
+			}
+		})
+	}
+	return p
+}
+
+func (p *probing) arrive(i int, took time.Duration) {
+	p.came[i]++
+	if p.came[i] > 1 {
+		p.Twice++
+		return
+	}
+	if p.last > i {
+		p.Overtaken++
+	}
+	if p.Came == 0 || took < p.Least {
+		p.Least = took
+	}
+	p.Came, p.last, p.total = p.Came+1, max(p.last, i), p.total+took
+	p.Mean = p.total / time.Duration(p.Came)
+}
+
+// probeAll probes every link at once, and waits until no probe is on its way.
+func (c *Cluster) probeAll(ctx context.Context, m nemesis.Measured) error {
+	var all []*probing
+	for _, l := range c.sortedLinks() {
+		all = append(all, c.probe(l))
+	}
+	away := func() bool { return slices.ContainsFunc(all, func(p *probing) bool { return p.away > 0 }) }
+	for wait := linkBaseMin + linkBaseRange + probeSlack; wait > 0; wait = probeSlack {
+		if err := c.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		if !away() {
+			break
+		}
+	}
+	for i, l := range c.sortedLinks() {
+		m.Probes[l.Link], m.Up[l.Link] = all[i].Probes, all[i].Came > 0
+		m.Dropped[l.Link], m.Impaired[l.Link] = l.dropped, l.impaired
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package mlcheck
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+// linkError is how far off a measured latency may be, beside a tenth of what is
+// asked for: the machine that measures has other work too.
+const linkError = 2 * time.Millisecond
+
+// timeLinks measures how fast links are before anything is wrong, where the
+// schedule will impair some.
+func (n *saboteur) timeLinks(ctx context.Context) error {
+	if !slices.ContainsFunc(n.Faults, func(f nemesis.Fault) bool { return f.Impair != nil }) {
+		return nil
+	}
+	m, err := n.cluster.Fabric().Measure(ctx)
+	if err != nil {
+		return fmt.Errorf("measuring links before the first fault: %w", err)
+	}
+	n.fastest = map[history.Link]time.Duration{}
+	for l, p := range m.Probes { // the order does not show
+		if p.Came > 0 {
+			n.fastest[l] = p.Least
+		}
+	}
+	return nil
+}
+
+// linksDiffer says on which links of a fault probes did not fare as the State asks.
+// What a cut swallows tells nothing.
+func (n *saboteur) linksDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []string {
+	if f.Impair == nil {
+		return nil
+	}
+	var bad []string
+	for _, l := range f.Links {
+		if s.Cuts(l) {
+			continue
+		}
+		if why := n.linkDiffers(l, s.Impairs(l), m); why != "" {
+			bad = append(bad, why)
+		}
+	}
+	return bad
+}
+
+// linkDiffers says in which way the probes along a link did not fare as an
+// impairment makes them, or the healthy link.
+func (r *runner) linkDiffers(l history.Link, want nemesis.Impairment, m nemesis.Measured) string {
+	p, measured := m.Probes[l]
+	fastest, timed := r.fastest[l]
+	switch {
+	case !measured:
+		return fmt.Sprintf("%s → %s was not measured", l.From, l.To)
+	case !timed && p.Came > 0:
+		return fmt.Sprintf("nobody knows how fast %s → %s is when nothing impairs it", l.From, l.To)
+	}
+	if why := probesDiffer(p, want, fastest); why != "" {
+		return fmt.Sprintf("from %s to %s %s", l.From, l.To, why)
+	}
+	return ""
+}
+
+// impairs says whether a fault of the schedule impairs the link.
+func (r *runner) impairs(l history.Link) bool {
+	return slices.ContainsFunc(r.Faults, func(f nemesis.Fault) bool { return f.Impair != nil && slices.Contains(f.Links, l) })
+}
+
+// probesDiffer says in which way probes did not fare as an impairment makes them.
+// Chance alone exceeds these bounds about once in a hundred million times.
+func probesDiffer(p nemesis.Probes, want nemesis.Impairment, fastest time.Duration) string {
+	if why := shareDiffers(p.Sent-p.Came, p.Sent, want.Loss, "lost"); why != "" || p.Came == 0 {
+		return why
+	}
+	if why := shareDiffers(p.Twice, p.Came, want.Duplicate, "doubled"); why != "" {
+		return why
+	}
+	added, spread := p.Least-fastest, p.Mean-p.Least
+	slack := linkError + want.Delay/10
+	steady := want.Jitter == 0 && want.Reorder == 0
+	switch {
+	case added < want.Delay-slack || added > want.Delay+slack+want.Jitter/4:
+		return fmt.Sprintf("the fastest probe took %s longer, not %s", added.Round(time.Microsecond), want.Delay)
+	case spread < want.Jitter/4:
+		return fmt.Sprintf("probes took alike, to within %s, which is no jitter of %s", spread.Round(time.Microsecond), want.Jitter)
+	case steady && spread > slack:
+		return fmt.Sprintf("probes took %s longer on average than the fastest", spread.Round(time.Microsecond))
+	case want.Reorder > 0 && p.Overtaken == 0:
+		return "no probe was overtaken by a later one"
+	case steady && want.Duplicate == 0 && p.Overtaken > 0:
+		return fmt.Sprintf("%d probes were overtaken by later ones", p.Overtaken)
+	}
+	return ""
+}
+
+// shareDiffers says whether so many of all cannot be chance where each is met with
+// a probability: further than six standard deviations away, or none or any at all
+// where there should be some or none.
+func shareDiffers(some, all int, ppm int64, what string) string {
+	p := float64(ppm) / 1e6
+	by := math.Abs(float64(some) - p*float64(all))
+	if (some > 0) == (ppm > 0) && by <= 6*math.Sqrt(float64(all)*p*(1-p))+1 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d probes were %s, which is not %.3g %%", some, all, what, p*100)
+}
+
+// ofLinks is what else there is to say of impaired links that are as they should be.
+func ofLinks(f nemesis.Fault, phase string, s nemesis.State) string {
+	if slices.ContainsFunc(f.Links, s.Cuts) {
+		return "another fault cuts a link of this one"
+	}
+	still := func(l history.Link) bool { return s.Impairs(l) != nemesis.Impairment{} }
+	if phase == history.Healed && slices.ContainsFunc(f.Links, still) {
+		return "another fault still impairs a link of this one"
+	}
+	return ""
+}
