@@ -1,6 +1,7 @@
 package mlcheck
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -86,12 +87,12 @@ func rows() []Test {
 
 func TestTheReferenceStoreKeepsWhatItClaims(t *testing.T) {
 	for _, test := range rows() {
-		name := fmt.Sprint(test.Topology, " ", test.Options["policy"], " ", test.Options["delivery"], " reads ", test.Options["reads"], " token ", test.Options["token"], " ", test.Workload)
+		name := fmt.Sprint(test.Topology, " ", test.Options["policy"], " ", test.Options["delivery"], " reads ", test.Options["reads"], " token ", test.Options["token"], " followers ", test.Followers, " ", test.Workload)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			chances := map[string]int{}
+			chances, leaders := map[string]int{}, test.Leaders
 			for seed := range seeds(t) {
-				test.Seed, test.Leaders = seed, 3+int(seed%3)
+				test.Seed, test.Leaders = seed, cmp.Or(leaders, 3+int(seed%3))
 				res := judged(t, test)
 				for name, d := range res.Properties {
 					chances[name] += d.Chances

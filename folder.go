@@ -33,7 +33,11 @@ const (
 // newFolder makes the folder of a run, store/<what>/<when>-<seed>, with the
 // completed Test in it.
 func newFolder(store string, p *plan) (string, error) {
-	what := strings.Join([]string{p.Target, p.Topology, p.Workload}, "-")
+	topology := p.Topology
+	if targets.IsLinks(topology) {
+		topology = "links" // of which there may be more than a name holds
+	}
+	what := strings.Join([]string{p.Target, topology, p.Workload}, "-")
 	dir, err := ownFolder(filepath.Join(store, what), p.Seed)
 	if err != nil {
 		return "", fmt.Errorf("the run folder cannot be made: %w; --store names another place", err)

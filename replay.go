@@ -121,7 +121,7 @@ func identifiers(d *checker.Decided) []string {
 func (r *Replayed) explain(ctx context.Context, before *reports.Run, after *history.History) error {
 	hd := before.History.Header
 	switch was := before.Version; {
-	case hd.Seed != r.Test.Seed || hd.Target != r.Test.Target || hd.Topology != r.Test.Topology || len(hd.Nodes) != r.Test.Leaders:
+	case hd.Seed != r.Test.Seed || hd.Target != r.Test.Target || hd.Topology != r.Test.Topology || len(hd.Nodes) != r.Test.Leaders+r.Test.Followers:
 		r.Why = "the Test in the folder is not that of its history: one of the two was changed"
 	case r.Interrupted:
 		r.Why = "this run was interrupted"

@@ -29,11 +29,12 @@ import (
 // file, the stored test.json, and what a replay reads. Every flag of `mlcheck
 // run` is a field of it. Zero fields take defaults; see [Test.Complete].
 type Test struct {
-	Target   string            `yaml:"target"`
-	World    string            `yaml:"world,omitempty"`    // "sim" or "docker"; "": the target's first
-	Topology string            `yaml:"topology,omitempty"` // "": all-to-all
-	Leaders  int               `yaml:"leaders,omitempty"`
-	Options  map[string]string `yaml:"options,omitempty"` // of the target: -o name=value
+	Target    string            `yaml:"target"`
+	World     string            `yaml:"world,omitempty"`    // "sim" or "docker"; "": the target's first
+	Topology  string            `yaml:"topology,omitempty"` // "": all-to-all
+	Leaders   int               `yaml:"leaders,omitempty"`
+	Followers int               `yaml:"followers,omitempty"` // that serve reads: f1 below n1, f2 below n2, and round again
+	Options   map[string]string `yaml:"options,omitempty"`   // of the target: -o name=value
 
 	Workload string   `yaml:"workload,omitempty"`
 	Sessions int      `yaml:"sessions,omitempty"`
@@ -243,6 +244,7 @@ func (p *plan) checkRanges() error {
 	}
 	limits := []limit{
 		{"leaders", float64(p.Leaders), 2, 9, ""},
+		{"followers", float64(p.Followers), 0, 9, ""},
 		{"sessions", float64(p.Sessions), 1, 1000, ""},
 		{"time", p.Time.Seconds(), 0.1, 7 * 24 * 3600, " seconds"},
 		{"timeout", p.Timeout.Seconds(), 0.01, 3600, " seconds"},
@@ -269,14 +271,19 @@ func (p *plan) configure() error {
 	for i := range p.Leaders {
 		p.nodes = append(p.nodes, "n"+strconv.Itoa(i+1))
 	}
-	p.params = workload.Params{Nodes: p.nodes, Sessions: p.Sessions, KeyCount: p.Keys, Rate: p.Rate, Time: p.Time, Seed: p.Seed}
+	leaders, followers := slices.Clone(p.nodes), []string(nil)
+	for i := range p.Followers {
+		followers = append(followers, "f"+strconv.Itoa(i+1))
+	}
+	p.nodes = append(p.nodes, followers...)
+	p.params = workload.Params{Nodes: leaders, Followers: followers, Sessions: p.Sessions, KeyCount: p.Keys, Rate: p.Rate, Time: p.Time, Seed: p.Seed}
 	if len(p.Script) > 0 {
 		p.keys = scriptKeys(p.Script)
 	} else {
 		p.params.Reads, p.params.Moves = *p.Reads, *p.Moves
 		p.keys = p.workload.Keys(p.params)
 	}
-	cfg := targets.Config{Nodes: p.nodes, Topology: p.Topology, World: p.World, Options: p.Options, Keys: p.keys, Workload: p.Workload}
+	cfg := targets.Config{Nodes: leaders, Followers: followers, Topology: p.Topology, World: p.World, Options: p.Options, Keys: p.keys, Workload: p.Workload}
 	if cfg.Topology == "" {
 		cfg.Topology = "all-to-all"
 	}
@@ -293,6 +300,9 @@ func (p *plan) configure() error {
 	}
 	if !slices.Contains(conf.Topologies, p.Topology) {
 		return usage("%s", suggest.Unknown("topology of target "+p.Target, p.Topology, conf.Topologies))
+	}
+	if p.Followers > 0 && !conf.Followers {
+		return usage("target %s has no followers: leave out --followers", p.Target)
 	}
 	for _, f := range p.workload.Needs {
 		if !slices.Contains(conf.Supports, f) {
@@ -428,6 +438,7 @@ func (t Test) Command() string {
 	flag("world", t.World, def.World)
 	flag("topology", t.Topology, "")
 	flag("leaders", strconv.Itoa(t.Leaders), "3")
+	flag("followers", strconv.Itoa(t.Followers), "0")
 	for _, name := range slices.Sorted(maps.Keys(t.Options)) {
 		if t.Options[name] != def.Options[name] {
 			b.WriteString(" -o " + quote(name+"="+t.Options[name]))

@@ -1,6 +1,13 @@
 package mlcheck
 
-import "time"
+import (
+	"time"
+
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// followersFor are the defects that only followers show.
+var followersFor = map[string]int{"follower-parallel-apply": 3}
 
 // tokenRows are configurations whose sessions move and hand over what they have seen.
 func tokenRows() []Test {
@@ -42,6 +49,29 @@ func tokenRows() []Test {
 				})
 			}
 		}
+	}
+	for _, row := range []struct{ policy, delivery, topology, token, workload string }{
+		{"lww-hlc", "fifo", "all-to-all", "off", "register"},
+		{"lww-hlc", "causal", "all-to-all", "on", "register"},
+		{"lww-lamport", "anti-entropy", "star", "off", "register"},
+		{"none", "causal", "all-to-all", "on", "register"},
+		{"siblings", "unordered", "all-to-all", "off", "rmw"},
+		{"counter", "fifo", "ring", "on", "counter-exact"},
+		{"add-wins", "fifo", "ring", "off", "set"},
+		{"home", "fifo", "all-to-all", "off", "register"},
+		{"home", "fifo", "all-to-all", "on", "rmw"},
+		{"certify", "fifo", "all-to-all", "on", "rmw"},
+		{"lww-hlc", "fifo", "n1-n2,n2-n3,n3-n1,n1-n3", "off", "register"},
+		{"lww-lamport", "fifo", "n1-n2,n2-n1,n2-n3,n3-n2", "on", "removals"},
+	} {
+		test := Test{
+			Topology: row.topology, Followers: 4, Workload: row.workload, Nemesis: []string{"partition", "clock"}, Time: 8 * time.Second, Moves: Share(0.1),
+			Options: map[string]string{"policy": row.policy, "delivery": row.delivery, "reads": "decided", "token": row.token},
+		}
+		if targets.IsLinks(row.topology) {
+			test.Leaders = 3
+		}
+		all = append(all, test)
 	}
 	return all
 }

@@ -67,6 +67,7 @@ var truths = []truth{
 	{"home-reads-locally", opts("policy", "home"), "all-to-all", "register", "linearizable", reads},
 	{"certify-nothing", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
 	{"certify-before-reading", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
+	{"follower-parallel-apply", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-writes", []string{"writes-follow-reads"}},
 	{"token-ignored", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "register", "cc", []string{"ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 	{"token-of-own-writes", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "rmw", "cc", []string{"ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 }
@@ -76,7 +77,7 @@ func (tr truth) test(seed uint64) Test {
 	options["defect"] = tr.defect
 	return Test{
 		Topology: tr.topology, Workload: tr.workload, Nemesis: []string{"partition", "clock"}, Time: 10 * time.Second,
-		Leaders: 3, Moves: moving(tr.workload), Seed: seed, Options: options,
+		Leaders: 3, Followers: followersFor[tr.defect], Moves: moving(tr.workload), Seed: seed, Options: options,
 	}
 }
 

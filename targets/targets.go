@@ -33,12 +33,13 @@ type Option struct {
 
 // Config is what a person chose: the topology, the nodes, the options.
 type Config struct {
-	Nodes    []string // leaders, in order: n1, n2, …
-	Topology string
-	World    string            // "sim" or "docker"
-	Options  map[string]string // complete: defaults filled in, names and values checked
-	Keys     []string          // every key that the workload will touch
-	Workload string
+	Nodes     []string // leaders, in order: n1, n2, …
+	Followers []string // f1, f2, …: the first below the first leader, and so on round
+	Topology  string
+	World     string            // "sim" or "docker"
+	Options   map[string]string // complete: defaults filled in, names and values checked
+	Keys      []string          // every key that the workload will touch
+	Workload  string
 }
 
 // Plan is what a target, so configured, is and promises.
@@ -47,6 +48,7 @@ type Plan struct {
 	Topologies []string       // the valid ones, the default first
 	Links      []history.Link // who replicates to whom, directed
 	Supports   []history.F
+	Followers  bool // there can be followers below leaders, which serve reads
 	Atomic     bool // several steps of one operation are one transaction
 	// Ordered, Scope, …: the declarations that checkers read; see history.Header.
 	Policy       string

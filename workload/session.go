@@ -3,6 +3,7 @@ package workload
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,7 +43,7 @@ func (s *session) Next(now time.Duration, r *rand.Rand) (Request, time.Duration,
 	if now >= s.p.Time {
 		return Request{}, 0, false
 	}
-	req := func(steps ...history.Step) Request { return Request{Node: s.p.Nodes[s.at], Steps: steps} }
+	req := func(steps ...history.Step) Request { return Request{Node: s.node(steps), Steps: steps} }
 	if len(s.follow) > 0 {
 		steps := s.follow
 		s.follow = nil
@@ -62,6 +63,26 @@ func (s *session) Next(now time.Duration, r *rand.Rand) (Request, time.Duration,
 		return Request{}, 0, false
 	}
 	return req(s.body(at, r)...), at, true
+}
+
+// node is where a request goes: to the session's leader, or, if it only reads and
+// the session is one of those that do, to a follower below it. Every other session
+// that moves does, always to the same one below a leader.
+func (s *session) node(steps []history.Step) string {
+	leader := s.p.Nodes[s.at]
+	if !s.moves || s.id%2 == 0 || slices.ContainsFunc(steps, func(st history.Step) bool { return st.F.IsWrite() }) {
+		return leader
+	}
+	var below []string
+	for i, f := range s.p.Followers {
+		if i%len(s.p.Nodes) == s.at {
+			below = append(below, f)
+		}
+	}
+	if len(below) == 0 {
+		return leader
+	}
+	return below[s.id/2%len(below)]
 }
 
 // Seen hands the outcome on to whoever asked for the operation.

@@ -44,13 +44,14 @@ type Workload struct {
 
 // Params are the options that all workloads share.
 type Params struct {
-	Nodes    []string
-	Sessions int
-	KeyCount int
-	Rate     float64       // operations per second, of one session, while it runs
-	Reads    float64       // share of reads, 0 to 1
-	Moves    float64       // probability that a session moves before an operation
-	Time     time.Duration // sessions stop asking after it
-	Blind    bool          // no transactions: what belongs together is asked one after the other
-	Seed     uint64        // for plans that several sessions share, such as probing shapes
+	Nodes     []string
+	Followers []string // of nodes: the first below the first, and so on round; they serve reads only
+	Sessions  int
+	KeyCount  int
+	Rate      float64       // operations per second, of one session, while it runs
+	Reads     float64       // share of reads, 0 to 1
+	Moves     float64       // probability that a session moves before an operation
+	Time      time.Duration // sessions stop asking after it
+	Blind     bool          // no transactions: what belongs together is asked one after the other
+	Seed      uint64        // for plans that several sessions share, such as probing shapes
 }

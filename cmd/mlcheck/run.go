@@ -78,8 +78,9 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.test.Target, "target", "", "the system under test (default reference)")
 	fl.StringArrayVarP(&f.options, "option", "o", nil, "an option of the target, name=value; may be given several times")
 	fl.StringVar(&f.test.World, "world", "", "sim or docker, where a target has both (default: the target's first)")
-	fl.StringVar(&f.test.Topology, "topology", "", "all-to-all or ring (default all-to-all)")
+	fl.StringVar(&f.test.Topology, "topology", "", "all-to-all, ring, star, or directed links: n1-n2,n2-n3,n3-n1 (default all-to-all)")
 	fl.IntVar(&f.test.Leaders, "leaders", 0, "how many leaders (default 3)")
+	fl.IntVar(&f.test.Followers, "followers", 0, "how many followers below the leaders serve reads, where the target has them")
 	fl.StringVar(&f.test.Workload, "workload", "", "what sessions do: register, rmw, set, causal, counter-exact, removals (default register)")
 	fl.IntVar(&f.test.Sessions, "sessions", 0, "how many sessions (default two for each leader)")
 	fl.IntVar(&f.test.Keys, "keys", 0, "how many keys at a time (default 8; workloads set and counter-exact: 3); registers are retired during a run, so that their ends tell of all of it")
@@ -154,7 +155,8 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 	given := map[string]func(){
 		"target": func() { t.Target = from.Target }, "world": func() { t.World = from.World },
 		"topology": func() { t.Topology = from.Topology }, "leaders": func() { t.Leaders = from.Leaders },
-		"workload": func() { t.Workload = from.Workload }, "sessions": func() { t.Sessions = from.Sessions },
+		"followers": func() { t.Followers = from.Followers },
+		"workload":  func() { t.Workload = from.Workload }, "sessions": func() { t.Sessions = from.Sessions },
 		"keys": func() { t.Keys = from.Keys }, "rate": func() { t.Rate = from.Rate },
 		"reads": func() { t.Reads = from.Reads }, "moves": func() { t.Moves = from.Moves },
 		"time": func() { t.Time = from.Time }, "timeout": func() { t.Timeout = from.Timeout },
@@ -168,7 +170,7 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 			set()
 		}
 		// A schedule that was drawn belongs to what it was drawn from.
-		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "topology", "skew", "target"}, f.Name) {
+		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "followers", "topology", "skew", "target"}, f.Name) {
 			t.Faults = nil
 		}
 	})

@@ -48,7 +48,7 @@ const (
 
 // homeOf is the leader that executes all writes of a key.
 func (m *machine) homeOf(key string) int {
-	n := len(m.cfg.nodes)
+	n := m.cfg.leaders()
 	if m.cfg.has(wrongHome) && m.me == n-1 {
 		n--
 	}

@@ -24,6 +24,9 @@ func claims(cfg config) []history.Claim {
 	if cfg.forgets() {
 		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(cfg.outlive(), n) })
 	}
+	if cfg.followers > 0 {
+		names = slices.DeleteFunc(names, func(n string) bool { return !keptBelow(cfg, n) })
+	}
 	var cs []history.Claim
 	for _, n := range names {
 		cs = append(cs, history.Claim{Property: n, Source: "reference store, " + cfg.policy.name})

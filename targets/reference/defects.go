@@ -35,6 +35,7 @@ const (
 	certifyNothing  = "certify-nothing"
 	certifyBackward = "certify-before-reading"
 	tokenIgnored    = "token-ignored"
+	parallelFollow  = "follower-parallel-apply"
 	tokenOfWrites   = "token-of-own-writes"
 )
 
@@ -78,6 +79,7 @@ var defects = []defect{
 	{homeReadsLocal, "reads are answered locally though they should go home", []string{"home"}, "", nil},
 	{certifyNothing, "transactions are ordered but not checked", []string{"certify"}, "", nil},
 	{certifyBackward, "a transaction is checked when it arrives, and put into the order with the next timer", []string{"certify"}, "", nil},
+	{parallelFollow, "a follower applies by two workers that do not wait for each other (MySQL's parallel replicas without preserved commit order)", stamped, "", nil},
 	{tokenIgnored, "a leader serves a session that has moved at once, whatever its token says", nil, "", nil},
 	{tokenOfWrites, "a token names what its session has written, and not what it has read", nil, "", nil},
 }
@@ -109,6 +111,8 @@ func (c config) checkDefect() error {
 			return fmt.Errorf("-o defect=%s is a mistake of delivery %s, not of %s", d.name, d.delivery, c.delivery)
 		case len(d.topologies) > 0 && !slices.Contains(d.topologies, c.topology):
 			return fmt.Errorf("-o defect=%s is a mistake of topology %s, not of %s", d.name, strings.Join(d.topologies, " or "), c.topology)
+		case c.followers == 0 && d.name == parallelFollow:
+			return fmt.Errorf("-o defect=%s is a mistake of followers: --followers says how many there are", d.name)
 		case !c.tokens && (d.name == tokenIgnored || d.name == tokenOfWrites):
 			return fmt.Errorf("-o defect=%s is a mistake of -o token=on", d.name)
 		case c.delivery == antiEntropy && d.ofStreams():

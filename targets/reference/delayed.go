@@ -119,6 +119,8 @@ func (m *machine) putLater(u update) bool {
 	switch {
 	case m.cfg.has(lateVisible):
 		later = u.origin == m.me
+	case m.cfg.has(parallelFollow):
+		later = m.follower() && hash(u.firstKey())%2 == 0
 	case m.cfg.has(parallelApply):
 		later = u.origin != m.me && hash(u.firstKey())%2 == 0
 	case m.cfg.has(skipOnError) && u.origin != m.me && u.seq%13 == 0:

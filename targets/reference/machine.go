@@ -185,6 +185,8 @@ func (m *machine) put(u update) {
 // has passed already.
 func (m *machine) passesOn(u update, p *peer) bool {
 	switch {
+	case m.cfg.follows(p.id):
+		return true
 	case m.cfg.topology == "all-to-all" || m.cfg.has(dropForwarded):
 		return u.origin == m.me
 	case m.untagged(u):

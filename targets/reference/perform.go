@@ -69,7 +69,10 @@ func refusal(err error) []byte {
 // execute performs an order here, or has the leader do it that decides.
 func (m *machine) execute(client string, o order, wall time.Time) {
 	switch p := m.cfg.policy; {
-	case o.local:
+	case m.follower() && o.writes():
+		m.reply(client, refusal(fmt.Errorf("%s is a follower: it serves reads only", m.cfg.nodes[m.me])))
+		return
+	case o.local, m.follower():
 	case m.full && (o.writes() || p.certify && m.cfg.reads != readsLocal):
 		m.reply(client, m.fullDisk())
 		return

@@ -71,7 +71,7 @@ const (
 type config struct {
 	asked targets.Config // what all of this was made from
 
-	nodes    []string
+	nodes    []string // the leaders, and after them their followers
 	links    []history.Link
 	topology string
 	policy   policy
@@ -82,6 +82,7 @@ type config struct {
 	defect   string
 	traced   bool // leaders tell what they do, see Traced
 
+	followers  int // how many of the nodes
 	durability string
 }
 
@@ -95,7 +96,8 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 		return targets.Plan{}, err
 	}
 	cfg := config{
-		nodes: c.Nodes, links: links, topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
+		nodes: slices.Concat(c.Nodes, c.Followers), followers: len(c.Followers), links: append(links, below(c.Nodes, c.Followers)...),
+		topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
 		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"],
 		defect: c.Options["defect"],
 	}
@@ -106,10 +108,19 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	cfg.policy = cfg.withDefect()
 	cfg.asked = c
 	return targets.Plan{
-		Worlds: worlds, Topologies: []string{"all-to-all", "ring", "star"}, Links: links,
+		Worlds: worlds, Topologies: topologies(c.Topology), Followers: true, Links: cfg.links,
 		Supports: cfg.policy.steps, Atomic: true, Granularity: "transaction",
 		Policy: cfg.header(), Claims: promised, Settle: cfg.settle(), System: system{cfg},
 	}, nil
+}
+
+// topologies are those that there are, and the one that was written out as links.
+func topologies(asked string) []string {
+	all := []string{"all-to-all", "ring", "star"}
+	if targets.IsLinks(asked) {
+		all = append(all, asked)
+	}
+	return all
 }
 
 // header is what the history calls the policy.
