@@ -68,7 +68,7 @@ var truths = []truth{
 	{"certify-nothing", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
 	{"certify-before-reading", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
 	{"follower-parallel-apply", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-writes", []string{"writes-follow-reads"}},
-	{"token-ignored", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "register", "cc", []string{"ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
+	{"token-ignored", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "register", "read-your-writes", []string{"cc", "ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 	{"token-of-own-writes", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "rmw", "cc", []string{"ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 }
 
