@@ -157,8 +157,8 @@ type Disk interface {
 // loop and for users' own systems. Bytes only: pointers would share state.
 //
 // A machine that is killed gets no word of it: the next thing that happens is a
-// New with what its disk has left, and a Start. What it returns from Step belongs
-// to the world and is not changed after.
+// New with what its disk has left, and a Start. The list that Step returns is the
+// world's until the next Step; the bodies in it are not changed after.
 type Machine interface {
 	Step(In) []Out
 }

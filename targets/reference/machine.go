@@ -65,7 +65,7 @@ func (m *machine) peer(id int) *peer {
 // Step is one thing that happens.
 func (m *machine) Step(in targets.In) []targets.Out {
 	if in.Kind != targets.Start { // what is told of the recovery goes out with the start
-		m.out = nil
+		m.out = m.out[:0]
 	}
 	m.full = in.Full
 	if !m.full {

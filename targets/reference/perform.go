@@ -120,16 +120,21 @@ func (m *machine) perform(o *order, t ticket, wall time.Time) []byte {
 
 // steps executes reads, and collects what is to be changed.
 func (m *machine) steps(o *order, own *pending) {
-	known := maps.Clone(o.had)
-	if known == nil {
-		known = map[string]had{}
+	asked := m.cfg.policy.asked // else nobody needs to know what was read
+	var known map[string]had
+	if asked {
+		if known = maps.Clone(o.had); known == nil {
+			known = map[string]had{}
+		}
 	}
 	for i := range o.steps {
 		s := &o.steps[i]
 		if s.F == history.Read {
 			s.Value = m.state.read(s.Key, own)
-			vs := m.state.versions(s.Key, 0, own)
-			known[s.Key] = had{names(vs, m.cfg.nodes), replaced(vs)}
+			if asked {
+				vs := m.state.versions(s.Key, 0, own)
+				known[s.Key] = had{names(vs, m.cfg.nodes), replaced(vs)}
+			}
 			continue
 		}
 		c := change{key: s.Key, f: s.F, value: s.Value.N}
@@ -142,7 +147,9 @@ func (m *machine) steps(o *order, own *pending) {
 			c.past = replaced(m.state.versions(c.key, c.element(), own))
 		}
 		own.changes = append(own.changes, c)
-		known[s.Key] = had{own.stamp.word(m.cfg.nodes), union(c.past, own.dot(len(own.changes)-1))}
+		if asked {
+			known[s.Key] = had{own.stamp.word(m.cfg.nodes), union(c.past, own.dot(len(own.changes)-1))}
+		}
 	}
 	own.known = known
 	m.traceExecuted(o, own)
@@ -161,9 +168,6 @@ func (m *machine) result(o *order, own *pending) []byte {
 	}
 	e.string(m.cfg.nodes[m.me])
 	e.string(strings.Trim(strings.Join(own.replaces, ","), ","))
-	if !m.cfg.policy.asked {
-		own.known = nil
-	}
 	e.had(own.known)
 	if m.cfg.tokens {
 		e.token(m.token(own))

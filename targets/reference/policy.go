@@ -114,6 +114,9 @@ func maximal(old []version, v version) []version {
 // What a reader is shown.
 
 func everything(vs []version) []version {
+	if !slices.ContainsFunc(vs, version.gone) {
+		return vs
+	}
 	return slices.DeleteFunc(slices.Clone(vs), version.gone)
 }
 

@@ -47,6 +47,10 @@ func (p *progress) add(origin int, seq uint64) {
 	}
 	i, n := p.place(origin, seq)
 	p.grow((i/p.nodes + 1) * p.nodes)
+	if n == p.upTo[i]+1 && len(p.ahead[i]) == 0 { // as nearly always
+		p.upTo[i] = n
+		return
+	}
 	p.ahead[i][n] = true
 	for p.ahead[i][p.upTo[i]+1] {
 		p.upTo[i]++

@@ -205,9 +205,10 @@ func (c *client) Do(ctx context.Context, ss []history.Step) (targets.Done, error
 		return targets.Done{}, fmt.Errorf("%s's answer: %w", c.node, d.err)
 	}
 	if c.had == nil {
-		c.had = map[string]had{}
+		c.had = known
+	} else {
+		maps.Copy(c.had, known)
 	}
-	maps.Copy(c.had, known)
 	c.seen, c.hand = seen, token{}
 	return done, nil
 }

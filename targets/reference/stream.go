@@ -23,11 +23,15 @@ type peer struct {
 
 // took notes that the update at a position of the link was taken.
 func (p *peer) took(at uint64) {
+	delete(p.early, at)
+	if at == p.received+1 && len(p.taken) == 0 { // as nearly always
+		p.received = at
+		return
+	}
 	if p.taken == nil {
 		p.taken = map[uint64]bool{}
 	}
 	p.taken[at] = true
-	delete(p.early, at)
 	for p.taken[p.received+1] {
 		p.received++
 		delete(p.taken, p.received)

@@ -16,7 +16,16 @@ import (
 // enc appends; its zero value is ready.
 type enc struct{ b []byte }
 
-func (e *enc) byte(v byte)     { e.b = append(e.b, v) }
+// room is enough for most messages and records, which start with a byte.
+const room = 64
+
+func (e *enc) byte(v byte) {
+	if e.b == nil {
+		e.b = make([]byte, 0, room)
+	}
+	e.b = append(e.b, v)
+}
+
 func (e *enc) uint(v uint64)   { e.b = binary.AppendUvarint(e.b, v) }
 func (e *enc) int(v int64)     { e.b = binary.AppendVarint(e.b, v) }
 func (e *enc) string(v string) { e.uint(uint64(len(v))); e.b = append(e.b, v...) }
@@ -117,7 +126,9 @@ func (s stamp) less(t stamp) bool {
 
 // word is how the history has a stamp.
 func (s stamp) word(nodes []string) string {
-	return strconv.FormatInt(s.time, 10) + "." + nodes[s.node] + "." + strconv.FormatUint(s.seq, 10)
+	b := strconv.AppendInt(make([]byte, 0, room), s.time, 10)
+	b = append(append(append(b, '.'), nodes[s.node]...), '.')
+	return string(strconv.AppendUint(b, s.seq, 10))
 }
 
 // update is what one operation changed, and travels and is stored whole.
@@ -229,7 +240,9 @@ func (e *enc) order(o order) {
 func (d *dec) order() order { return order{d.steps(), d.had(), d.bool(), d.token()} }
 
 func (e *enc) had(known map[string]had) {
-	e.uint(uint64(len(known)))
+	if e.uint(uint64(len(known))); len(known) == 0 {
+		return
+	}
 	for _, key := range slices.Sorted(maps.Keys(known)) {
 		e.string(key)
 		e.string(known[key].names)
@@ -238,8 +251,12 @@ func (e *enc) had(known map[string]had) {
 }
 
 func (d *dec) had() map[string]had {
+	n := d.count()
+	if n == 0 {
+		return nil
+	}
 	known := map[string]had{}
-	for range d.count() {
+	for range n {
 		key := d.string()
 		known[key] = had{d.string(), d.dots()}
 	}
@@ -314,8 +331,9 @@ func (e *enc) steps(ss []history.Step) {
 }
 
 func (d *dec) steps() []history.Step {
-	ss := make([]history.Step, 0, 2)
-	for range d.count() {
+	n := d.count()
+	ss := make([]history.Step, 0, min(n, 4)) // more than that only if they are there
+	for range n {
 		s := history.Step{F: history.F(d.byte()), Key: d.string()}
 		switch d.byte() {
 		case 1:
