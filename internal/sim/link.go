@@ -101,9 +101,11 @@ func (c *Cluster) deliver(l *link, body []byte) {
 }
 
 func (c *Cluster) deliverOne(l *link, body []byte) {
-	d := &delivery{}
+	var d *delivery
 	if free := c.deliveries; len(free) > 0 {
 		d, c.deliveries = free[len(free)-1], free[:len(free)-1]
+	} else {
+		d = new(delivery)
 	}
 	d.l, d.body = l, body
 	c.agenda.add(c.now, c.now+l.latency(), d)

@@ -33,7 +33,7 @@ func (m *machine) flush() {
 		m.put(u)
 	}
 	for _, s := range d.sends {
-		s.p.queue = append(s.p.queue, s.u)
+		s.p.queue = append(s.p.queue, &s.u)
 	}
 	for _, c := range d.commits {
 		own := m.begin(time.Time{})
@@ -105,9 +105,9 @@ func (m *machine) snapshot(d *dec) {
 }
 
 // enqueue puts an update into the stream to a peer.
-func (m *machine) enqueue(p *peer, u update) {
+func (m *machine) enqueue(p *peer, u *update) {
 	if m.cfg.has(relayOwnFirst) && u.origin != m.me {
-		m.defects.sends = append(m.defects.sends, laterSend{p, u})
+		m.defects.sends = append(m.defects.sends, laterSend{p, *u})
 		return
 	}
 	p.queue = append(p.queue, u)

@@ -165,9 +165,14 @@ func (m *machine) apply(u update) {
 	if m.cfg.delivery == antiEntropy || m.cfg.forgets() {
 		m.updates = append(m.updates, u)
 	}
+	var queued *update
 	for _, p := range m.peers {
 		if p.sends && m.cfg.delivery != antiEntropy && m.passesOn(u, p) {
-			m.enqueue(p, u)
+			if queued == nil {
+				copied := u
+				queued = &copied
+			}
+			m.enqueue(p, queued)
 		}
 	}
 	m.central.done(m, u)

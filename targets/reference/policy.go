@@ -70,8 +70,11 @@ func union(dots []dot, more ...dot) []dot {
 
 // What a new version leaves of the old ones.
 
+// alone leaves nothing of the old ones; it takes their place also in memory.
+func alone(old []version, v version) []version { return append(old[:0], v) }
+
 // arrived: it comes last, so it stays.
-func arrived(_ []version, v version) []version { return []version{v} }
+func arrived(old []version, v version) []version { return alone(old, v) }
 
 // greatest: the greater stamp stays. Of two changes in one update, which share
 // its stamp, that is the later one.
@@ -79,7 +82,7 @@ func greatest(old []version, v version) []version {
 	if len(old) > 0 && v.stamp.less(old[0].stamp) {
 		return old
 	}
-	return []version{v}
+	return alone(old, v)
 }
 
 // least: the smaller stamp stays.
@@ -87,7 +90,7 @@ func least(old []version, v version) []version {
 	if len(old) > 0 && old[0].stamp.less(v.stamp) {
 		return old
 	}
-	return []version{v}
+	return alone(old, v)
 }
 
 // largest: the larger value stays.
@@ -95,7 +98,7 @@ func largest(old []version, v version) []version {
 	if len(old) > 0 && v.value < old[0].value {
 		return old
 	}
-	return []version{v}
+	return alone(old, v)
 }
 
 // maximal: everything stays that nothing else has replaced.

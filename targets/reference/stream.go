@@ -9,10 +9,10 @@ type peer struct {
 	name            string
 	id              int
 	sends, receives bool
-	queue           []update // everything that ever went to this peer, in the order of the link
-	acked           uint64   // positions up to here are confirmed by the peer
-	noted           uint64   // and up to here the log says so
-	sent            uint64   // positions up to here went out since the last timer
+	queue           []*update // everything that ever went to this peer, in the order of the link; peers share it
+	acked           uint64    // positions up to here are confirmed by the peer
+	noted           uint64    // and up to here the log says so
+	sent            uint64    // positions up to here went out since the last timer
 	// received says up to which position everything that came from this peer was
 	// taken; early is what came later, or was taken out of turn.
 	received uint64
@@ -71,7 +71,7 @@ func (m *machine) push(p *peer) {
 		e.uint(p.sent + 1)
 		e.vector(p.lives.own)
 		for _, u := range p.queue[p.sent:n] {
-			e.update(u)
+			e.update(*u)
 		}
 		p.sent = n
 		m.tellSoon(p, e.b)
