@@ -119,7 +119,7 @@ type Spec struct {
 	// why); "vdso" by the code that the kernel maps into its processes, which works
 	// with any program and needs nothing from it; "libfaketime" by a library in its
 	// image, for programs that wait for absolute times of the wall clock; "file" by the
-	// target itself, which reads its offset from the file that ClockVariable names.
+	// target itself, which reads how far it is off from the file that ClockVariable names.
 	Clock    string
 	ClockWhy string
 }
@@ -129,8 +129,9 @@ type Spec struct {
 const OwnBinary = "mlcheck"
 
 // ClockVariable is the environment variable that names the control file of a clock
-// that is skewed by "file": an offset in seconds, "+1.500000000". It is replaced as a
-// whole, and there before the target starts.
+// that is skewed by "file": three numbers, how far the clock is off in nanoseconds, by
+// how many parts per million it drifts, and since when it has been, in nanoseconds of the
+// true clock since 1970. The file is replaced as a whole, and there before the target starts.
 const ClockVariable = "MLCHECK_CLOCK"
 
 // Build is a Dockerfile on Debian packages.

@@ -93,16 +93,24 @@ func (c *clock) offset() time.Duration {
 }
 
 func (c *clock) write(offset time.Duration) error {
-	temporary := filepath.Join(filepath.Dir(c.path), ".faketime")
-	if err := os.WriteFile(temporary, []byte(fakeTime(offset)), 0o644); err != nil {
-		return fmt.Errorf("the clock's control file cannot be written: %w", err)
-	}
-	if err := os.Rename(temporary, c.path); err != nil {
-		return fmt.Errorf("the clock's control file cannot be replaced: %w", err)
+	if err := replace(c.path, fakeTime(offset)); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	c.now = offset
 	c.mu.Unlock()
+	return nil
+}
+
+// replace writes a control file as a whole: nobody ever reads a part of one.
+func replace(path, text string) error {
+	temporary := filepath.Join(filepath.Dir(path), ".faketime")
+	if err := os.WriteFile(temporary, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("the clock's control file cannot be written: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("the clock's control file cannot be replaced: %w", err)
+	}
 	return nil
 }
 

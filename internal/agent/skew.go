@@ -13,7 +13,7 @@ import (
 // The mechanisms by which a target's clock is made wrong. A target chooses one.
 const (
 	Libfaketime = "libfaketime" // a library in the target, told by a control file
-	File        = "file"        // the target itself, told by the same file
+	File        = "file"        // the target itself, told by a file
 	VDSO        = "vdso"        // the code that the kernel maps into each process
 )
 
@@ -36,6 +36,10 @@ func newSkewer(mechanism string) (skewer, error) {
 	case Libfaketime, File:
 		if info, err := os.Stat(filepath.Dir(ClockFile)); err != nil || !info.IsDir() {
 			return nil, errors.New("the sandbox has no control file for the clock")
+		}
+		if mechanism == File {
+			n := &notice{path: ClockFile}
+			return n, n.set(nil)
 		}
 		c := &clock{path: ClockFile}
 		return c, c.write(0)

@@ -476,16 +476,22 @@ func TestClockIsOffByWhatTheControlFileSaysAndEndsTheNodeWithoutIt(t *testing.T)
 			t.Fatal(err)
 		}
 	}
-	write("+0.000000000\n")
+	write("0 0 0\n")
 	n := up(t, Config{Node: "n1", System: lists{}, Dir: t.TempDir(), Clock: SkewedBy(path)}, "")
 	c := call(t, n)
-	for text, offset := range map[string]time.Duration{"+0.000000000\n": 0, "+60.500000000\n": 60500 * time.Millisecond, "-3600.000000001\n": -3600*time.Second - 1} {
-		write(text)
+	const ms = int64(time.Millisecond)
+	began := time.Now().Add(-10 * time.Second)
+	for _, skew := range []struct{ offset, ppm int64 }{{0, 0}, {60_500 * ms, 0}, {-3_600_000*ms - 1, 0}, {0, 900_000}, {-1000 * ms, -900_000}} {
+		write(fmt.Sprintln(skew.offset, skew.ppm, began.UnixNano()))
+		shown := func(at time.Time) time.Time {
+			return at.Round(0).Add(time.Duration(skew.offset + at.Sub(began).Microseconds()*skew.ppm/1000))
+		}
 		before := time.Now()
 		var nanos int64
 		fmt.Sscan(c.ask("now"), &nanos)
-		if at := time.Unix(0, nanos).Add(-offset); at.Before(before.Round(0)) || at.After(time.Now().Round(0)) {
-			t.Errorf("%q: the node's clock shows %v", text, at)
+		low, high := shown(before).Add(-time.Millisecond), shown(time.Now()).Add(time.Millisecond)
+		if at := time.Unix(0, nanos); at.Before(low) || at.After(high) {
+			t.Errorf("%+v: the node's clock shows %v, not %v to %v", skew, at, low, high)
 		}
 	}
 	write("noon")

@@ -1,0 +1,144 @@
+package mlcheck
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mlcheck/mlcheck/checker"
+	"github.com/mlcheck/mlcheck/internal/dockertest"
+)
+
+// allContainers is the environment variable that has every configuration of
+// contained run, not only those that always do: MLCHECK_CONTAINERS=all.
+const allContainers = "MLCHECK_CONTAINERS"
+
+// contained are configurations of the reference store that run in containers: one
+// of each policy, and defects.
+var contained = []struct {
+	options  map[string]string
+	topology string
+	workload string
+	must     string // the property that a defect breaks
+	always   bool
+}{
+	{options: opts("policy", "lww-hlc"), always: true},
+	{options: opts("policy", "siblings"), workload: "rmw", always: true},
+	{options: opts("policy", "lww-hlc", "defect", "wall-for-hybrid"), must: "no-stale-wins", always: true},
+	{options: opts("policy", "lww-hlc", "defect", "drop-forwarded"), topology: "ring", must: "convergence", always: true},
+	{options: opts("policy", "siblings", "defect", "siblings-cut-to-one"), must: "durability", always: true},
+
+	{options: opts("policy", "lww-wall")},
+	{options: opts("policy", "lww-lamport"), topology: "ring"},
+	{options: opts("policy", "none", "delivery", "causal"), workload: "causal"},
+	{options: opts("policy", "first")},
+	{options: opts("policy", "max", "delivery", "anti-entropy")},
+	{options: opts("policy", "replica-priority", "delivery", "causal")},
+	{options: opts("policy", "counter"), workload: "counter-exact"},
+	{options: opts("policy", "add-wins", "delivery", "unordered"), workload: "set"},
+	{options: opts("policy", "remove-wins"), topology: "star", workload: "set"},
+	{options: opts("policy", "home"), workload: "rmw"},
+	{options: opts("policy", "certify"), workload: "rmw"},
+	{options: opts("policy", "lww-hlc", "defect", "skip-on-error"), must: "convergence"},
+	{options: opts("policy", "lww-lamport", "defect", "deaf-clock"), must: "no-stale-wins"},
+	{options: opts("policy", "max", "defect", "max-within-tolerance"), must: "convergence"},
+	{options: opts("policy", "home", "defect", "leaders-disagree-on-home"), workload: "rmw", must: "linearizable"},
+	{options: opts("policy", "certify", "defect", "certify-nothing"), workload: "rmw", must: "no-lost-updates"},
+}
+
+// TestVerdictsInContainersAreThoseOfTheSimulation: the same store in three containers,
+// with real links cut and real clocks skewed, is judged as it is in the simulation. Each
+// claim gets a verdict that a seed of the simulation gets as well: so what holds there is
+// not broken here, and what was tried there is tried here; and a defect breaks what it breaks.
+func TestVerdictsInContainersAreThoseOfTheSimulation(t *testing.T) {
+	dockertest.Engine(t)
+	for i, c := range contained {
+		if !c.always && os.Getenv(allContainers) != "all" {
+			continue
+		}
+		test := Test{
+			Target: "reference", Topology: c.topology, Workload: c.workload, Options: c.options, Leaders: 3, Rate: 40, Timeout: time.Second,
+			Moves: moving(c.workload), Nemesis: []string{"partition", "clock"}, Time: 5 * time.Second, Seed: uint64(8100 + i),
+		}
+		name := fmt.Sprintln(c.options["policy"], c.options["delivery"], c.topology, c.workload, c.options["defect"])
+		t.Run(strings.Join(strings.Fields(name), " "), func(t *testing.T) {
+			simulated := map[string]verdicts{}
+			for seed := range uint64(10) {
+				test := test
+				test.Seed = seed + 1
+				for name, d := range claimed(judged(t, test)) {
+					simulated[name] = simulated[name].and(d.Verdict)
+				}
+			}
+			began := time.Now()
+			test.World = "docker"
+			out, err := Run(t.Context(), test, Options{Store: t.TempDir(), Progress: t.Logf})
+			if err != nil {
+				t.Fatal(err)
+			}
+			real := claimed(out.Results)
+			t.Logf("%s after %.1f s", out.Results.Verdict, time.Since(began).Seconds())
+			for _, name := range slices.Sorted(maps.Keys(real)) {
+				d, seen := real[name], simulated[name]
+				t.Logf("%-20s %-12s in the simulation: %v", name, d.Verdict, seen)
+				if seen[d.Verdict] == 0 {
+					t.Errorf("%s is %s, which no seed of the simulation says: %s %+v", name, d.Verdict, d.Reason, d.Findings)
+				}
+			}
+			if c.must != "" && real[c.must].Verdict != checker.Violated {
+				t.Errorf("the defect does not break %s: %+v", c.must, real[c.must])
+			}
+			everyFaultWasReal(t, out.Results)
+		})
+	}
+}
+
+// verdicts counts the seeds that had each.
+type verdicts map[checker.Verdict]int
+
+func (v verdicts) and(one checker.Verdict) verdicts {
+	if v == nil {
+		v = verdicts{}
+	}
+	v[one]++
+	return v
+}
+
+func (v verdicts) String() string {
+	var words []string
+	for _, one := range []checker.Verdict{checker.Holds, checker.Violated, checker.Unknown} {
+		if v[one] > 0 {
+			words = append(words, fmt.Sprintf("%s %d", one, v[one]))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// claimed are the properties that were claimed and can be decided.
+func claimed(res *checker.Results) map[string]*checker.Decided {
+	all := map[string]*checker.Decided{}
+	for name, d := range res.Properties {
+		if d.Claimed && d.Decided {
+			all[name] = d
+		}
+	}
+	return all
+}
+
+func everyFaultWasReal(t *testing.T, res *checker.Results) {
+	t.Helper()
+	kinds := map[string]bool{}
+	for _, f := range res.Faults {
+		kinds[f.Kind] = true
+		if f.State != "effective" && f.State != "idle" {
+			t.Errorf("fault %d (%s) was %s: %s", f.Fault, f.What, f.State, f.Note)
+		}
+	}
+	if !kinds["partition"] || !kinds["clock"] {
+		t.Errorf("the schedule had %v", kinds)
+	}
+}
