@@ -194,6 +194,8 @@ func TestALeaderThatIsGoneIsGoneEverywhere(t *testing.T) {
 			{Links: []history.Link{{From: "n1", To: "n2"}}},
 			{Links: []history.Link{{From: "n1", To: "n2"}, {From: "n3", To: "n4"}}},
 			{Clocks: []nemesis.Skew{{Node: "n3", PPM: 5}}},
+			{Nodes: []string{"n2"}},
+			{Nodes: []string{"n2", "n4"}},
 		},
 	}
 	got := without(test, 2)
@@ -202,6 +204,7 @@ func TestALeaderThatIsGoneIsGoneEverywhere(t *testing.T) {
 		Faults: []nemesis.Fault{
 			{Links: []history.Link{{From: "n2", To: "n3"}}},
 			{Clocks: []nemesis.Skew{{Node: "n2", PPM: 5}}},
+			{Nodes: []string{"n3"}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

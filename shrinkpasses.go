@@ -24,7 +24,7 @@ func (s *shrinker) shrink() {
 		s.dropSessions()
 		s.dropKeys()
 		s.dropOperations()
-		s.dropLinks()
+		s.dropParts()
 		s.dropLeaders()
 		s.squeezeTime()
 	}
@@ -150,16 +150,33 @@ func (s *shrinker) dropFaults() {
 	})
 }
 
-// dropLinks leaves out parts of faults.
-func (s *shrinker) dropLinks() {
+// dropParts leaves out parts of faults: cut links, nodes, clocks.
+func (s *shrinker) dropParts() {
 	for i := range s.test.Faults {
-		ddmin.Minimise(s.test.Faults[i].Links, func(part []history.Link) bool {
-			t := s.test
-			t.Faults = slices.Clone(t.Faults)
-			t.Faults[i].Links, t.Faults[i].Shape = part, ""
-			return len(part) > 0 && s.try("cut links", t)
+		if i >= len(s.test.Faults) {
+			return
+		}
+		f := s.test.Faults[i]
+		ddmin.Minimise(f.Links, func(part []history.Link) bool {
+			return s.tryPart(i, len(part), func(f *nemesis.Fault) { f.Links = part })
+		})
+		ddmin.Minimise(f.Nodes, func(part []string) bool {
+			return s.tryPart(i, len(part), func(f *nemesis.Fault) { f.Nodes = part })
+		})
+		ddmin.Minimise(f.Clocks, func(part []nemesis.Skew) bool {
+			return s.tryPart(i, len(part), func(f *nemesis.Fault) { f.Clocks = part })
 		})
 	}
+}
+
+// tryPart tries a fault with n of its parts. It has no longer the shape that it was
+// drawn as.
+func (s *shrinker) tryPart(fault, n int, change func(*nemesis.Fault)) bool {
+	t := s.test
+	t.Faults = slices.Clone(t.Faults)
+	t.Faults[fault].Shape = ""
+	change(&t.Faults[fault])
+	return n > 0 && s.try("parts of faults", t)
 }
 
 func (s *shrinker) dropSessions() {
@@ -241,7 +258,13 @@ func without(t Test, gone int) Test {
 				clocks = append(clocks, c)
 			}
 		}
-		if f.Links, f.Clocks = links, clocks; len(links)+len(clocks) > 0 {
+		var nodes []string
+		for _, n := range f.Nodes {
+			if n = renamed[n]; n != "" {
+				nodes = append(nodes, n)
+			}
+		}
+		if f.Links, f.Clocks, f.Nodes = links, clocks, nodes; len(links)+len(clocks)+len(nodes) > 0 {
 			faults = append(faults, f)
 		}
 	}
