@@ -130,6 +130,11 @@ func (t Test) scripted(h *history.History) Test {
 	t.Script = scriptOf(h)
 	t.Sessions, t.Keys, t.Rate, t.Reads, t.Moves = 0, 0, 0, nil, nil
 	t.Nemesis = nil // the faults are written down
+	for _, a := range t.Script {
+		for t.Time <= a.At { // in real time the last operations come a little late
+			t.Time += time.Millisecond
+		}
+	}
 	return t
 }
 

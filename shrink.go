@@ -91,6 +91,9 @@ func Shrink(ctx context.Context, dir string, o ShrinkOptions) (*Shrunk, error) {
 		if why := s.ended(); why != "" {
 			return nil, fmt.Errorf("nothing was shrunk: %s", why)
 		}
+		if s.failed != nil {
+			return nil, fmt.Errorf("with its operations written down the run cannot be done: %w", s.failed)
+		}
 		return nil, fmt.Errorf("%w: %s of %s", errNotShown, f.Label, property)
 	}
 	s.shrink()
@@ -158,6 +161,7 @@ type shrinker struct {
 	dir             string // in containers: its folder
 	began           time.Time
 	runs            int
+	failed          error // why the last run that could not be done could not
 }
 
 func newShrinker(ctx context.Context, t Test, property, label string, o ShrinkOptions) *shrinker {
@@ -242,15 +246,17 @@ func (s *shrinker) run(t Test) (h *history.History, f checker.Finding, dir strin
 	var res *checker.Results
 	if t.World == "sim" {
 		p, err := t.plan()
-		if err != nil {
-			return nil, f, "", false
+		if err == nil {
+			h, err = p.simulated(s.ctx)
 		}
-		if h, err = p.simulated(s.ctx); err != nil {
+		if err != nil {
+			s.failed = err
 			return nil, f, "", false
 		}
 		res = checker.Check(s.ctx, h, checker.Options{Only: []string{s.property}, Search: search})
 	} else {
 		out, err := Run(s.ctx, t, Options{Store: s.opt.Store})
+		s.failed = err
 		if out == nil {
 			return nil, f, "", false
 		}
@@ -298,6 +304,7 @@ func (s *shrinker) discard() {
 // in which it showed: another run might not show it.
 func (s *shrinker) conclude() (*Outcome, error) {
 	if s.dir != "" {
+		forgetGone(s.opt.Store)
 		pointLatest(s.opt.Store, s.dir)
 		res, err := Check(context.WithoutCancel(s.ctx), s.dir)
 		return &Outcome{Dir: s.dir, Test: s.test, Results: res}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,6 +154,32 @@ func TestACampaignThatFindsNothingLeavesNothingOnTheDisk(t *testing.T) {
 	s := soaked(t, c, SoakOptions{Store: store})
 	if _, err := os.Stat(store); !os.IsNotExist(err) || s.Exit != checker.ExitHolds || s.Runs != 4 {
 		t.Errorf("%v: %+v", err, s)
+	}
+}
+
+// Runs in containers leave a folder each, of which the smallest stay.
+func TestFoldersThatAreNoLongerAmongTheSmallestGo(t *testing.T) {
+	c := wallClocks()
+	c.Axes, c.Seeds = nil, Seeds{1, 4}
+	var s *soaking
+	s = pretend(t, c, SoakOptions{Jobs: 1}, func(p place) ran {
+		dir := filepath.Join(s.opt.Store, "what", fmt.Sprint(p.seed))
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Error(err)
+		}
+		pointLatest(s.opt.Store, dir)
+		d := &checker.Decided{Result: checker.Result{Verdict: checker.Violated, Findings: []checker.Finding{{Ops: make([]int, []int{5, 3, 2, 4}[p.seed-1])}}}}
+		return ran{ops: 9, dir: dir, res: &checker.Results{Exit: checker.ExitHolds, Properties: map[string]*checker.Decided{"cc": d}}}
+	})
+	s.cells[0].test.World = "docker"
+	res, err := s.run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(s.opt.Store, "what", "*"))
+	latest, _ := filepath.EvalSymlinks(filepath.Join(s.opt.Store, "latest"))
+	if want := filepath.Join(s.opt.Store, "what", "3"); len(left) != 1 || left[0] != want || filepath.Base(latest) != "3" || res.Configurations[0].Properties["cc"].Smallest[0].Dir != want {
+		t.Errorf("%v are left, the latest is %s: %+v", left, latest, res.Configurations[0].Properties["cc"])
 	}
 }
 

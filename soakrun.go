@@ -112,10 +112,28 @@ func (s *soaking) discard(r ran) {
 			removeFolder(s.opt.Store, dir)
 		}
 	}
-	latest := filepath.Join(s.opt.Store, "latest")
-	if _, err := os.Stat(latest); err != nil {
-		_ = os.Remove(latest) // it pointed to what is gone
+	s.repoint()
+}
+
+// repoint lets store/latest point to the newest run that was kept, where it points
+// to one that is gone.
+func (s *soaking) repoint() {
+	newest := ""
+	for _, dir := range s.saved { // the greatest, in any order
+		newest = max(newest, dir)
 	}
+	if forgetGone(s.opt.Store) && newest != "" {
+		pointLatest(s.opt.Store, newest)
+	}
+}
+
+// forgetGone removes store/latest where it points to a run that is gone.
+func forgetGone(store string) (gone bool) {
+	latest := filepath.Join(store, "latest")
+	if _, err := os.Stat(latest); err == nil {
+		return false
+	}
+	return os.Remove(latest) == nil
 }
 
 // commandFor is the command that runs the Test again where its schedule, or its

@@ -277,6 +277,9 @@ func printConfiguration(b *bytes.Buffer, c *mlcheck.Configuration) {
 		if len(t.Smallest) > 0 {
 			e := t.Smallest[0]
 			smallest = fmt.Sprintf("seed %d: %s, %s", e.Seed, e.Label, count(e.Operations, "operation"))
+			if t.Claimed && t.Observed > 0 {
+				smallest += fmt.Sprintf("; %d of the broken ones are excused", t.Observed)
+			}
 		} else if t.Claimed && t.WhyUnknown != nil {
 			smallest = fmt.Sprintf("unknown with seed %d: %s", t.WhyUnknown.Seed, t.WhyUnknown.Why)
 		}
@@ -302,12 +305,15 @@ func printExamples(b *bytes.Buffer, c *mlcheck.Configuration) {
 			shows[e.Seed] = append(shows[e.Seed], name)
 		}
 	}
-	for _, e := range runs {
+	for i, e := range runs {
 		fmt.Fprintf(b, "  seed %d, %s\n", e.Seed, strings.Join(shows[e.Seed], ", "))
 		for _, line := range []struct{ before, what string }{{"again:   ", e.Repeat}, {"kept in: ", e.Dir}} {
 			if line.what != "" {
 				fmt.Fprintf(b, "    %s%s\n", line.before, line.what)
 			}
+		}
+		if i == 0 && e.Claimed && e.Dir != "" {
+			fmt.Fprintf(b, "    smaller: mlcheck shrink %s\n", e.Dir)
 		}
 	}
 }

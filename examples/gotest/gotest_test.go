@@ -28,3 +28,23 @@ func TestHybridClocksSurviveSkew(t *testing.T) {
 		t.Errorf("%s: %s\nreport: %s/report.html\nagain:  %s", out.Results.Verdict, out.Results.Why, out.Dir, out.Results.Repeat)
 	}
 }
+
+// Many seeds, on all processors. Runs that break nothing leave nothing behind.
+func TestHybridClocksSurviveSkewWithManySeeds(t *testing.T) {
+	s, err := mlcheck.Soak(context.Background(), mlcheck.Campaign{
+		Test: mlcheck.Test{
+			Options: map[string]string{"policy": "lww-hlc"},
+			Nemesis: []string{"partition", "clock"},
+			Time:    3 * time.Second,
+			Claims:  []string{"no-stale-wins"},
+		},
+		Axes:  []mlcheck.Axis{{Name: "topology", Values: []string{"all-to-all", "ring"}}},
+		Seeds: mlcheck.Seeds{First: 1, Last: 10},
+	}, mlcheck.SoakOptions{Store: "store"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Verdict != checker.Holds {
+		t.Errorf("%s: %s", s.Verdict, s.Why)
+	}
+}
