@@ -30,6 +30,11 @@ func newKinds(from, until time.Duration) map[string]nemesis.Fault {
 	for _, kind := range []string{nemesis.Pause, nemesis.Kill, nemesis.Crash} {
 		fs[kind] = befalls(kind, from, until, "n2")
 	}
+	for name, d := range map[string]nemesis.DiskTrouble{"full disk": {Full: true}, "slow disk": {Slow: 20 * time.Millisecond}, "full and slow": {Full: true, Slow: time.Second}} {
+		f := befalls(nemesis.Disk, from, until, "n2")
+		f.Disk = &d
+		fs[name] = f
+	}
 	for name, i := range map[string]nemesis.Impairment{
 		"delay": {Delay: 5 * time.Millisecond}, "jitter": {Jitter: 5 * time.Millisecond}, "tail": {Jitter: 5 * time.Millisecond, Tail: true},
 		"loss": {Loss: 5_000}, "duplicates": {Duplicate: 5_000}, "reordering": {Reorder: 5_000}, "all lost": {Loss: 1_000_000},
@@ -48,7 +53,7 @@ func TestFaultsOfLinksAndProcessesAreProvedAndTheirAbsenceIsSeen(t *testing.T) {
 		if got := phases(recorded(t, r), 1); !slices.Equal(got, []string{history.Planned, history.Effective, history.Healing, history.Healed}) || o.Results.Verdict != checker.Holds {
 			t.Errorf("%s: %v, %s: %s", kind, got, o.Results.Verdict, o.Results.Why)
 		}
-		if f := o.Results.Faults[0]; f.State != "effective" || !strings.HasPrefix(f.What, "n") {
+		if f := o.Results.Faults[0]; f.State != "effective" || !strings.Contains(f.What, "n2") {
 			t.Errorf("%s: %+v", kind, f)
 		}
 		r, s = staged(t, test)

@@ -12,9 +12,9 @@ import (
 func counts(f nemesis.Fault) bool { return len(f.Links)+len(f.Nodes) > 0 }
 
 // metBy is how much of the target's own work a fault has met: messages that a cut
-// has swallowed or an
-// impaired link has met, messages, requests and connections that found a process paused or
-// down. -1 where nothing was measured.
+// has swallowed or an impaired link has treated; messages, requests and connections
+// that found a process paused or down; syncs that were slow, and what came to a
+// full disk. -1 where nothing was measured.
 func metBy(f nemesis.Fault, m nemesis.Measured) int64 {
 	if !counts(f) {
 		return 0
@@ -34,6 +34,11 @@ func metBy(f nemesis.Fault, m nemesis.Measured) int64 {
 		add(n, ok)
 	}
 	for _, node := range f.Nodes {
+		if f.Disk != nil {
+			d, ok := m.Disks[node]
+			add(d.Met, ok)
+			continue
+		}
 		p, ok := m.Nodes[node]
 		add(p.Met, ok)
 	}
@@ -51,7 +56,12 @@ func already(f nemesis.Fault, were nemesis.State) nemesis.Fault {
 		}
 		return !were.Cuts(l)
 	})
-	f.Nodes = slices.DeleteFunc(slices.Clone(f.Nodes), func(n string) bool { return were.Process(n) == nemesis.Up })
+	f.Nodes = slices.DeleteFunc(slices.Clone(f.Nodes), func(n string) bool {
+		if f.Disk != nil {
+			return were.Disk(n) == nemesis.DiskTrouble{}
+		}
+		return were.Process(n) == nemesis.Up
+	})
 	return f
 }
 

@@ -10,12 +10,17 @@ import (
 
 // processesDiffer says which processes of a fault do not do what the State asks for.
 func processesDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []string {
+	if f.Disk != nil {
+		return nil
+	}
 	var bad []string
 	for _, node := range f.Nodes {
 		p, measured := m.Nodes[node]
 		switch want := s.Process(node); {
 		case !measured:
 			bad = append(bad, "nobody could see whether "+node+" runs")
+		case p.Is == nemesis.Down && s.Disk(node).Full:
+			// It has died of that, which no fault of its process can undo.
 		case p.Is != want:
 			bad = append(bad, fmt.Sprintf("%s is %s, not %s", node, p.Is, want))
 		}
@@ -35,6 +40,8 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 			parts = append(parts, fmt.Sprintf("%s lost %d records that were not synced", node, lost))
 		case f.Kind == nemesis.Pause && down:
 			parts = append(parts, "another fault has "+node+" down")
+		case !down && m.Nodes[node].Is == nemesis.Down && m.Nodes[node].Why != "":
+			parts = append(parts, node+" is down: "+m.Nodes[node].Why)
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -42,7 +49,7 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 
 // touches says whether a fault of the schedule befalls the node's process.
 func (r *runner) touches(node string) bool {
-	return slices.ContainsFunc(r.Faults, func(f nemesis.Fault) bool { return slices.Contains(f.Nodes, node) })
+	return slices.ContainsFunc(r.Faults, func(f nemesis.Fault) bool { return f.Disk == nil && slices.Contains(f.Nodes, node) })
 }
 
 // processUnwell says why a node's process is not proved to run; "" when it is.

@@ -331,6 +331,11 @@ func (r *runner) unhealthy(m nemesis.Measured) string {
 		if why := r.processUnwell(n, m); why != "" {
 			bad = append(bad, why)
 		}
+		if _, tried := m.Disks[n]; tried || r.troubles(n) {
+			if why := diskDiffers(n, nemesis.DiskTrouble{}, m); why != "" {
+				bad = append(bad, why)
+			}
+		}
 		switch off, measured := m.Clocks[n]; {
 		case !measured && r.skewed(n):
 			bad = append(bad, n+"'s clock cannot be read")

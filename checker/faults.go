@@ -22,7 +22,7 @@ const (
 
 // countedKinds are the kinds of faults whose end says how much of the target's own
 // traffic they met.
-var countedKinds = map[string]bool{"partition": true, "link": true, "pause": true, "kill": true, "crash": true}
+var countedKinds = map[string]bool{"partition": true, "link": true, "disk": true, "pause": true, "kill": true, "crash": true}
 
 // befell says in words what a fault of a kind does to processes.
 var befell = map[string]string{"pause": "paused", "kill": "killed", "crash": "lost power"}

@@ -9,8 +9,9 @@ import (
 )
 
 // restartKinds are the kinds of faults after which a node comes up again with
-// no more than what is on its disk.
-var restartKinds = map[string]bool{"kill": true, "crash": true, "restart": true, "stop": true, "power": true, "wipe": true}
+// no more than what is on its disk. Of a full disk a process may die at any time
+// until there is room.
+var restartKinds = map[string]bool{"disk": true, "kill": true, "crash": true, "restart": true, "stop": true, "power": true, "wipe": true}
 
 // restarts are the stretches of a history, as event indexes, in which one node
 // may have restarted: in order, apart from each other. A fault that is planned
@@ -29,7 +30,10 @@ func restartsOf(h *history.History) map[string]*restarts {
 			continue
 		}
 		until := ev.Index
-		if ev.Phase == history.Planned {
+		switch {
+		case ev.Phase == history.Planned && ev.Kind == "disk":
+			until = healed(h.Events[i+1:], ev.Fault)
+		case ev.Phase == history.Planned:
 			until = measured(h.Events[i+1:], ev.Fault)
 		}
 		for _, n := range ev.Nodes {
@@ -49,6 +53,18 @@ const endless = math.MaxInt / 2
 // not, or the end of all events.
 func measured(events []history.Event, fault int) int {
 	i := nextOf(events, fault)
+	if i < 0 {
+		return endless
+	}
+	return events[i].Index
+}
+
+// healed is the index at which a planned fault was measured to be gone, or the end
+// of all events.
+func healed(events []history.Event, fault int) int {
+	i := slices.IndexFunc(events, func(ev history.Event) bool {
+		return ev.Type == history.FaultEvent && ev.Fault == fault && ev.Phase == history.Healed
+	})
 	if i < 0 {
 		return endless
 	}

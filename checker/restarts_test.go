@@ -31,6 +31,9 @@ func TestNobodyKnowsWhenACrashFell(t *testing.T) {
 		{"it did not come", planned + shown + gone + "fault 1 crash absent n2\n", "unknown"},
 		{"after it had not come", planned + "fault 1 crash absent n2\n" + shown + gone, "violated"},
 		{"another node's", "fault 1 crash planned n1\n" + shown + gone + "fault 1 crash effective n1\n", "violated"},
+		{"while its disk was full", "fault 1 disk planned n2\nfault 1 disk effective n2\n" + shown + gone + "fault 1 disk healing n2\nfault 1 disk healed n2\n", "unknown"},
+		{"before its disk was full", shown + gone + "fault 1 disk planned n2\nfault 1 disk effective n2\nfault 1 disk healed n2\n", "violated"},
+		{"after its disk was full", "fault 1 disk planned n2\nfault 1 disk effective n2\nfault 1 disk healed n2\n" + shown + gone, "violated"},
 		{"no crash but a pause", "fault 1 pause planned n2\n" + shown + gone + "fault 1 pause effective n2\n", "violated"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -92,7 +95,7 @@ func TestRestartsAreCountedByDefinition(t *testing.T) {
 			if rapid.Bool().Draw(rt, "operation") {
 				fmt.Fprintf(&text, "s1@n1 w x %d\n", i+1)
 			}
-			fmt.Fprintf(&text, "fault %d %s %s n1\n", fault, rapid.SampledFrom([]string{"kill", "crash", "pause"}).Draw(rt, "kind"), phase)
+			fmt.Fprintf(&text, "fault %d %s %s n1\n", fault, rapid.SampledFrom([]string{"kill", "crash", "pause", "disk"}).Draw(rt, "kind"), phase)
 		}
 		h := parse(t, history.Header{}, text.String())
 		down := restartsOf(h)["n1"]
@@ -101,7 +104,11 @@ func TestRestartsAreCountedByDefinition(t *testing.T) {
 				if ev.Kind == "pause" || ev.Phase == history.Absent || ev.Index > i {
 					continue
 				}
-				if ev.Index == i || ev.Phase == history.Planned && i <= measured(h.Events[at+1:], ev.Fault) {
+				end := measured
+				if ev.Kind == "disk" {
+					end = healed
+				}
+				if ev.Index == i || ev.Phase == history.Planned && i <= end(h.Events[at+1:], ev.Fault) {
 					return true
 				}
 			}

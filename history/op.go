@@ -158,7 +158,7 @@ type Event struct {
 	Type  EventType
 
 	Fault int      // faults: the number of the fault in the run's schedule, from 1
-	Kind  string   // faults: "partition", "link", "clock", "pause", "kill", "crash"
+	Kind  string   // faults: "partition", "link", "clock", "pause", "kill", "crash", "disk"
 	Phase string   // faults: one of the phases above
 	Links []Link   // partitions, links: the directed links that are cut or impaired
 	Nodes []string // the nodes whose clocks or processes a fault concerns
@@ -171,7 +171,7 @@ type Event struct {
 
 	What    string // faults, planned: what it does in words, where the other fields do not say it
 	Dropped int64  // partitions, healing: messages or packets of the target that the cut swallowed; -1 not known
-	Met     int64  // other faults, healing: messages, requests, connections that met it: an impaired link, a process paused or down; -1 not known
+	Met     int64  // other faults, healing: what of the target's own work met it: messages on an impaired link, what found a process paused or down, slow syncs; -1 not known
 
 	Stage   string // stages: one of the stages above
 	State   string // StageQuiet: one of the states above

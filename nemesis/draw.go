@@ -27,6 +27,7 @@ func Kinds() []Kind {
 	return []Kind{
 		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", "clocks", false, drawClock},
 		{Crash, "one leader or all lose power: what they had not synced to disk is gone when they start again", "nodes", true, drawProcess},
+		{Disk, "the disk of one leader or of all is full, or slow to sync", "disk and nodes", true, drawDisk},
 		{Kill, "the process of one leader or of all dies, and is started again with all that it wrote", "nodes", true, drawProcess},
 		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy), or double and reorder them (messy)", "links and impair", false, drawLink},
 		{Partition, "links are cut: one leader alone, halves, one link both ways, one link one way", "links", false, drawPartition},
@@ -203,6 +204,9 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 		if err := checkImpairment(f.Impair); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
+		if err := checkDisk(f.Disk); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
 		if has := parts(f); has != kind.parts {
 			return fmt.Errorf("%s: a fault of kind %s needs %s and nothing else; this one has %s", where, f.Kind, kind.parts, cmp.Or(has, "none"))
 		}
@@ -216,7 +220,7 @@ func parts(f Fault) string {
 	for _, p := range []struct {
 		name string
 		n    int
-	}{{"links", len(f.Links)}, {"impair", count(f.Impair != nil)}, {"clocks", len(f.Clocks)}, {"nodes", len(f.Nodes)}} {
+	}{{"links", len(f.Links)}, {"impair", count(f.Impair != nil)}, {"clocks", len(f.Clocks)}, {"disk", count(f.Disk != nil)}, {"nodes", len(f.Nodes)}} {
 		if p.n > 0 {
 			has = append(has, p.name)
 		}

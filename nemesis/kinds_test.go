@@ -30,7 +30,7 @@ func TestEveryKindAndShapeIsDrawnAndDoesSomething(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"pause one", "pause all", "kill one", "kill all", "crash one", "crash all", "link slow", "link tail", "link lossy", "link messy"} {
+	for _, want := range []string{"pause one", "pause all", "kill one", "kill all", "crash one", "crash all", "disk full", "disk slow", "link slow", "link tail", "link lossy", "link messy"} {
 		if !shapes[want] {
 			t.Errorf("60 seeds never drew %s", want)
 		}
@@ -40,19 +40,22 @@ func TestEveryKindAndShapeIsDrawnAndDoesSomething(t *testing.T) {
 func TestFaultsOfNewKindsThatMakeNoSenseAreRefused(t *testing.T) {
 	links := []history.Link{{From: "n1", To: "n2"}}
 	for want, f := range map[string]Fault{
-		"kill needs nodes":         {Kind: Kill},
-		"no node n9":               {Kind: Crash, Nodes: []string{"n9"}},
-		"names n1 twice":           {Kind: Pause, Nodes: []string{"n1", "n1"}},
-		"link needs links and":     {Kind: Link, Links: links},
-		"this one has nodes":       {Kind: Partition, Nodes: []string{"n1"}},
-		"impairment does nothing":  {Kind: Link, Links: links, Impair: &Impairment{Tail: true}},
-		"its delay is 1ms":         {Kind: Link, Links: links, Impair: &Impairment{Delay: time.Millisecond}},
-		"its tail needs a jitter":  {Kind: Link, Links: links, Impair: &Impairment{Delay: time.Second, Tail: true}},
-		"its jitter is 10s":        {Kind: Link, Links: links, Impair: &Impairment{Jitter: 10 * time.Second, Tail: true}},
-		"its loss is 10 ppm":       {Kind: Link, Links: links, Impair: &Impairment{Loss: 10}},
-		"its reorder is 1000000":   {Kind: Link, Links: links, Impair: &Impairment{Reorder: million}},
-		"its duplicate is -1":      {Kind: Link, Links: links, Impair: &Impairment{Duplicate: -1}},
-		"no link between n1 and n": {Kind: Link, Links: []history.Link{{From: "n1", To: "n9"}}, Impair: &Impairment{Loss: 1e5}},
+		"kill needs nodes":          {Kind: Kill},
+		"no node n9":                {Kind: Crash, Nodes: []string{"n9"}},
+		"names n1 twice":            {Kind: Pause, Nodes: []string{"n1", "n1"}},
+		"link needs links and":      {Kind: Link, Links: links},
+		"this one has nodes":        {Kind: Partition, Nodes: []string{"n1"}},
+		"impairment does nothing":   {Kind: Link, Links: links, Impair: &Impairment{Tail: true}},
+		"its delay is 1ms":          {Kind: Link, Links: links, Impair: &Impairment{Delay: time.Millisecond}},
+		"its tail needs a jitter":   {Kind: Link, Links: links, Impair: &Impairment{Delay: time.Second, Tail: true}},
+		"its jitter is 10s":         {Kind: Link, Links: links, Impair: &Impairment{Jitter: 10 * time.Second, Tail: true}},
+		"its loss is 10 ppm":        {Kind: Link, Links: links, Impair: &Impairment{Loss: 10}},
+		"its reorder is 1000000":    {Kind: Link, Links: links, Impair: &Impairment{Reorder: million}},
+		"its duplicate is -1":       {Kind: Link, Links: links, Impair: &Impairment{Duplicate: -1}},
+		"disk needs disk and nodes": {Kind: Disk, Nodes: []string{"n1"}},
+		"disk has no trouble":       {Kind: Disk, Nodes: []string{"n1"}, Disk: &DiskTrouble{}},
+		"its disk is slow by 1ms":   {Kind: Disk, Nodes: []string{"n1"}, Disk: &DiskTrouble{Slow: time.Millisecond}},
+		"no link between n1 and n":  {Kind: Link, Links: []history.Link{{From: "n1", To: "n9"}}, Impair: &Impairment{Loss: 1e5}},
 	} {
 		f.ID, f.From, f.Until = 1, time.Second, 2*time.Second
 		if err := Check([]Fault{f}, nodes, mesh(nodes)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "faults[0]") {

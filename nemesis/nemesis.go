@@ -30,8 +30,9 @@ type Fault struct {
 	Until  time.Duration  `json:"until" yaml:"until"`
 	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"`   // partition, link: the directed links that are cut or impaired
 	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
+	Disk   *DiskTrouble   `json:"disk,omitempty" yaml:"disk,omitempty"`     // disk: what is wrong with the nodes' disks
 	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
-	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, kill, crash: whom it befalls
+	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, kill, crash, disk: whom it befalls
 }
 
 // Skew is how far one node's clock is off: Offset at the fault's start, and
@@ -53,6 +54,7 @@ type State struct {
 	Clocks []ClockState   // sorted by node
 	Paused []string       // sorted; nodes that are down are not among them
 	Down   []DownState    // sorted by node
+	Disks  []DiskState    // sorted by node
 }
 
 // ClockState is one node's clock: off by Offset at the instant Since on the
@@ -111,6 +113,8 @@ type Measured struct {
 	// Nodes is what each node's process does; a node that nobody could look at
 	// is missing.
 	Nodes map[string]Process
+	// Disks is what became of writing a record to each node's disk and syncing it.
+	Disks map[string]DiskTrial
 }
 
 // Probes are what became of the probes that one measurement sent along a link.
@@ -129,6 +133,13 @@ type Process struct {
 	Why  string // why it is down, where no fault of that kind asked for it
 	Met  int64  // messages, requests and connections that found it paused or down since it last became so; -1: not known
 	Lost int64  // records that were not synced when its power was lost last; -1: not known
+}
+
+// DiskTrial is what became of writing a record and syncing it.
+type DiskTrial struct {
+	Full bool          // it could not be written
+	Sync time.Duration // how long the sync took
+	Met  int64         // syncs of the target that were slow, or requests and messages that found the disk full, since it was last in trouble
 }
 
 // What a process does.

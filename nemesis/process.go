@@ -10,8 +10,8 @@ import (
 // processKinds befall a node's process, from the mildest to the worst.
 var processKinds = []string{Pause, Kill, Crash}
 
-// befalls says in a word what becomes of a process.
-var befalls = map[string]string{Pause: "is paused", Kill: "is killed", Crash: "loses its power"}
+// befalls says in a word what becomes of processes.
+var befalls = map[string]string{Pause: "paused", Kill: "killed", Crash: "without power"}
 
 // worse says whether one kind does more to a process than another, or than nothing.
 func worse(kind, than string) bool {

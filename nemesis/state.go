@@ -19,6 +19,7 @@ func At(faults []Fault, t time.Duration) State {
 	clocks := map[string]ClockState{}
 	procs := map[string]string{}
 	links := map[history.Link]Impairment{}
+	disks := map[string]DiskTrouble{}
 	for _, f := range faults {
 		if t < f.From || t >= f.Until {
 			continue
@@ -26,6 +27,9 @@ func At(faults []Fault, t time.Duration) State {
 		for _, n := range f.Nodes {
 			if worse(f.Kind, procs[n]) {
 				procs[n] = f.Kind
+			}
+			if f.Disk != nil {
+				disks[n] = DiskTrouble{disks[n].Full || f.Disk.Full, disks[n].Slow + f.Disk.Slow}
 			}
 		}
 		for _, l := range f.Links {
@@ -45,7 +49,7 @@ func At(faults []Fault, t time.Duration) State {
 		}
 	}
 	s := canonical(cut, clocks)
-	s.Links = impaired(links)
+	s.Links, s.Disks = impaired(links), troubled(disks)
 	s.Paused, s.Down = suffer(procs)
 	return s
 }
@@ -76,7 +80,7 @@ func SortLinks(ls []history.Link) {
 
 // Healthy says whether nothing is wrong.
 func (s State) Healthy() bool {
-	return len(s.Cut) == 0 && len(s.Links) == 0 && len(s.Clocks) == 0 && len(s.Paused) == 0 && len(s.Down) == 0
+	return len(s.Cut) == 0 && len(s.Links) == 0 && len(s.Clocks) == 0 && len(s.Paused)+len(s.Down)+len(s.Disks) == 0
 }
 
 // Cuts says whether the State cuts the link.
@@ -142,8 +146,12 @@ func (f Fault) String() string {
 		}
 		parts = append(parts, s)
 	}
-	for _, n := range f.Nodes {
-		parts = append(parts, n+" "+befalls[f.Kind])
+	switch {
+	case len(f.Nodes) == 0:
+	case f.Disk != nil:
+		parts = append(parts, "disk of "+strings.Join(f.Nodes, ", ")+" "+f.Disk.String())
+	default:
+		parts = append(parts, strings.Join(f.Nodes, ", ")+" "+befalls[f.Kind])
 	}
 	what := strings.Join(parts, ", ")
 	if f.Impair != nil {

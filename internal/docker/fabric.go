@@ -65,6 +65,9 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 	if len(s.Links) > 0 {
 		say("links between containers are cut, but not impaired yet; the simulated world does both")
 	}
+	if len(s.Disks) > 0 {
+		say("disks of containers are neither filled nor slowed yet; the simulated world does both")
+	}
 	for _, why := range f.cannotBefall(s) {
 		say("%s", why)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
 )
 
@@ -24,6 +25,8 @@ type disk struct {
 	flushing bool          // what was not synced will be before long
 	powers   int           // how often power was lost: a flush of before does nothing after
 	lost     int64         // records that went with the last loss of power
+	trouble  nemesis.DiskTrouble
+	met      int64 // syncs that were slow, or what came while it was full
 }
 
 // syncing brings so many of the records to the disk by a time.
@@ -54,10 +57,19 @@ func (d *disk) write(outs []targets.Out) {
 	}
 }
 
-// sync brings what is written now to the disk, after what it is busy with.
+// sync brings what is written now to the disk, after what it is busy with. On a slow
+// disk what is asked for while a sync waits to begin goes with that one, as databases
+// do it: else it would never catch up.
 func (d *disk) sync() {
-	d.busy = max(d.busy, d.k.now) + diskSync
 	d.settle()
+	if last := len(d.syncs) - 1; d.trouble.Slow > 0 {
+		d.met++
+		if last >= 0 && d.syncs[last].at-d.takes() > d.k.now {
+			d.syncs[last].records = len(d.records)
+			return
+		}
+	}
+	d.busy = max(d.busy, d.k.now) + d.takes()
 	d.syncs = append(d.syncs, syncing{d.busy, len(d.records)})
 }
 
@@ -80,6 +92,17 @@ func (d *disk) flush() {
 			d.synced, d.flushing = len(d.records), false
 		}
 	})
+}
+
+// takes is how long one sync does.
+func (d *disk) takes() time.Duration { return diskSync + d.trouble.Slow }
+
+// become makes true what the State says of this disk.
+func (d *disk) become(trouble nemesis.DiskTrouble) {
+	if d.trouble == (nemesis.DiskTrouble{}) && trouble != d.trouble {
+		d.met = 0
+	}
+	d.trouble = trouble
 }
 
 // wait is how long it takes until everything that was to be synced is.

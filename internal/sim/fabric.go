@@ -22,7 +22,7 @@ func (f *fabric) Apply(_ context.Context, s nemesis.State) error {
 	return nil
 }
 
-// Measure sends probes along every path, waits until the slowest has come,
+// Measure sends probes along every path, tries every disk, waits for all of it,
 // and looks at every node: its clock as the machine sees it, and its process.
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	c := (*Cluster)(f)
@@ -30,14 +30,20 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 		Up: map[history.Link]bool{}, Dropped: map[history.Link]int64{},
 		Probes: map[history.Link]nemesis.Probes{}, Impaired: map[history.Link]int64{},
 		Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{},
+		Disks: map[string]nemesis.DiskTrial{},
 	}
-	if err := c.probeAll(ctx, m); err != nil {
+	if err := c.probe(ctx, m); err != nil {
 		return m, err
 	}
 	for _, name := range c.names {
 		n := c.nodes[name]
 		m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
 		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Lost: n.disk.lost}
+		if n.starved {
+			p := m.Nodes[name]
+			p.Why = "its disk is full"
+			m.Nodes[name] = p
+		}
 	}
 	return m, nil
 }
@@ -70,6 +76,9 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 		say(n)
 	}
 	for _, d := range s.Down {
+		say(d.Node)
+	}
+	for _, d := range s.Disks {
 		say(d.Node)
 	}
 	return why

@@ -22,6 +22,7 @@ type node struct {
 	paused  bool
 	held    []*errand // what has come to the machine, or from it, while it is paused
 	dark    bool      // its power is lost
+	starved bool      // it has died of its full disk
 	met     int64     // messages, requests and connections that found it paused or down
 	disk    disk
 	clock   nemesis.ClockState
@@ -39,7 +40,7 @@ func (n *node) wall() time.Time { return Epoch.Add(n.c.now + n.clock.At(n.c.now)
 
 // start brings up a machine with what the disk has left.
 func (n *node) start() {
-	n.dark = false
+	n.dark, n.starved = false, false
 	n.machine = n.c.system.New(n.name, &n.disk)
 	n.later(0, targets.In{Kind: targets.Start})
 }
@@ -81,8 +82,11 @@ func (n *node) receive(in targets.In) {
 // even what an earlier step has logged: what somebody has seen is durable, unless
 // the machine is eager.
 func (n *node) step(in targets.In) {
-	in.Wall = n.wall()
+	in.Wall, in.Full = n.wall(), n.disk.trouble.Full
 	outs := n.machine.Step(in)
+	if in.Full && !n.copes(in, outs) {
+		return
+	}
 	n.disk.write(outs)
 	wait := n.disk.wait()
 	var eager, synced *errand
@@ -109,6 +113,20 @@ func (n *node) step(in targets.In) {
 	n.leave(wait, synced)
 }
 
+// copes says whether a machine lives on with a full disk. One that logs all the
+// same dies of it, and is started again when there is room.
+func (n *node) copes(in targets.In, outs []targets.Out) bool {
+	logs := slices.ContainsFunc(outs, func(o targets.Out) bool { return o.Kind == targets.Log })
+	if logs || in.Kind == targets.Request || in.Kind == targets.Message {
+		n.disk.met++
+	}
+	if logs {
+		n.starved = true
+		n.stop()
+	}
+	return !logs
+}
+
 func (n *node) reply(to string, body []byte) {
 	if cn := n.conns[to]; cn != nil {
 		cn.toClient(targets.AppendFrame(nil, body))
@@ -118,20 +136,24 @@ func (n *node) reply(to string, body []byte) {
 // become makes true what the State says of this node.
 func (n *node) become(s nemesis.State) {
 	n.clock = s.Clock(n.name)
+	n.disk.become(s.Disk(n.name))
 	down, power := s.IsDown(n.name)
 	is := n.process()
 	if want := s.Process(n.name); is == nemesis.Up && want != nemesis.Up {
 		n.met = 0
 	}
-	if down && n.machine != nil {
-		n.stop()
+	if down {
+		n.starved = false // who starts it again does so without asking what it died of
+		if n.machine != nil {
+			n.stop()
+		}
 	}
 	if power && !n.dark {
 		n.dark = true
 		n.disk.losePower()
 	}
 	n.paused = slices.Contains(s.Paused, n.name)
-	if !down && n.machine == nil {
+	if starves := n.starved && n.disk.trouble.Full; !down && n.machine == nil && !starves {
 		n.start()
 	}
 	if !n.paused {

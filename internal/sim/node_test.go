@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -291,6 +292,74 @@ func TestACutAndASkewOutliveARestart(t *testing.T) {
 		m := s.measure()
 		if diff := cmp.Diff(time.Hour, m.Clocks["n2"]); diff != "" || m.Up[wrong.Cut[0]] || m.Nodes["n2"].Is != nemesis.Up {
 			t.Errorf("%s %+v", diff, m)
+		}
+	})
+}
+
+func diskOf(n string, d nemesis.DiskTrouble) nemesis.State {
+	return nemesis.State{Disks: []nemesis.DiskState{{Node: n, DiskTrouble: d}}}
+}
+
+// A machine that logs to a full disk dies of it, unlike one that does not, and comes
+// back when there is room.
+func TestAMachineDiesOfAFullDiskAndIsStartedWhenThereIsRoom(t *testing.T) {
+	play(t, func(s scene) {
+		s.ask(0, "sync a")
+		s.apply(diskOf("n1", nemesis.DiskTrouble{Full: true}))
+		if held := s.ask(0, "held"); held != "[a]" {
+			t.Errorf("who only reads is told %q", held)
+		}
+		if _, err := ask(s.ctx, s.Nodes()[0], "sync b"); !errors.Is(err, io.EOF) {
+			t.Errorf("a write: %v", err)
+		}
+		m := s.measure()
+		if d, p := m.Disks["n1"], m.Nodes["n1"]; !d.Full || d.Met != 2 || p.Is != nemesis.Down || p.Why == "" || m.Disks["n2"].Full {
+			t.Errorf("%+v, %+v", d, p)
+		}
+		s.apply(diskOf("n1", nemesis.DiskTrouble{Full: true})) // nobody starts it in vain
+		if _, err := s.Nodes()[0].Dial(s.ctx); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%v", err)
+		}
+		s.apply(nemesis.State{})
+		if held := s.ask(0, "held"); held != "[a]" {
+			t.Errorf("it holds %q", held)
+		}
+	})
+}
+
+func TestASlowDiskDelaysAnswersAndCatchesUp(t *testing.T) {
+	play(t, func(s scene) {
+		s.apply(diskOf("n1", nemesis.DiskTrouble{Slow: 100 * time.Millisecond}))
+		if d := s.measure().Disks["n1"]; d.Sync != diskSync+100*time.Millisecond || d.Full {
+			t.Errorf("%+v", d)
+		}
+		var conns []net.Conn
+		began := s.Now()
+		for range 50 {
+			conn, err := s.Nodes()[0].Dial(s.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Write(targets.AppendFrame(nil, []byte("sync a"))); err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, conn)
+		}
+		for _, conn := range conns {
+			if _, err := targets.ReadFrame(conn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := s.Now() - began; took < 200*time.Millisecond || took > 250*time.Millisecond {
+			t.Errorf("50 records took %s: the first one a sync, the others the next one together", took)
+		}
+		if d := s.measure().Disks["n1"]; d.Met != 50 {
+			t.Errorf("%+v", d)
+		}
+		s.apply(crashed("n1"))
+		s.apply(nemesis.State{})
+		if held := s.ask(0, "held"); strings.Count(held, "a") != 50 {
+			t.Errorf("it holds %s", held)
 		}
 	})
 }

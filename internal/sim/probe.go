@@ -37,10 +37,10 @@ type probing struct {
 	total time.Duration
 }
 
-// probe sends probes along a link, as many as it takes to see what is wrong with
+// probeLink sends probes along a link, as many as it takes to see what is wrong with
 // it, or was when it was probed last. They take the base latency and whatever an
 // impairment does, but no part of the natural tail, so that few tell enough.
-func (c *Cluster) probe(l *link) *probing {
+func (c *Cluster) probeLink(l *link) *probing {
 	n := max(l.owed, probesFor(l.impair))
 	l.owed = 0
 	p := &probing{Probes: nemesis.Probes{Sent: n}, away: n, came: make([]int, n), last: -1}
@@ -81,24 +81,51 @@ func (p *probing) arrive(i int, took time.Duration) {
 	p.Mean = p.total / time.Duration(p.Came)
 }
 
-// probeAll probes every link at once, and waits until no probe is on its way.
-func (c *Cluster) probeAll(ctx context.Context, m nemesis.Measured) error {
-	var all []*probing
-	for _, l := range c.sortedLinks() {
-		all = append(all, c.probe(l))
+// trying is one attempt to write a record of the world's own and to sync it.
+type trying struct {
+	nemesis.DiskTrial
+	over bool
+}
+
+func (c *Cluster) try(n *node) *trying {
+	t := &trying{DiskTrial: nemesis.DiskTrial{Full: n.disk.trouble.Full}, over: n.disk.trouble.Full}
+	if began := c.now; !t.over {
+		c.after(n.disk.takes(), func() { t.Sync, t.over = c.now-began, true })
 	}
-	away := func() bool { return slices.ContainsFunc(all, func(p *probing) bool { return p.away > 0 }) }
+	return t
+}
+
+// probe probes every link and tries every disk at once, and waits until no probe is
+// on its way and no sync goes on.
+func (c *Cluster) probe(ctx context.Context, m nemesis.Measured) error {
+	links, disks := c.sortedLinks(), map[string]*trying{}
+	var probes []*probing
+	for _, l := range links {
+		probes = append(probes, c.probeLink(l))
+	}
+	for _, name := range c.names {
+		disks[name] = c.try(c.nodes[name])
+	}
+	open := func() bool {
+		return slices.ContainsFunc(probes, func(p *probing) bool { return p.away > 0 }) ||
+			slices.ContainsFunc(c.names, func(name string) bool { return !disks[name].over })
+	}
 	for wait := linkBaseMin + linkBaseRange + probeSlack; wait > 0; wait = probeSlack {
 		if err := c.Sleep(ctx, wait); err != nil {
 			return err
 		}
-		if !away() {
+		if !open() {
 			break
 		}
 	}
-	for i, l := range c.sortedLinks() {
-		m.Probes[l.Link], m.Up[l.Link] = all[i].Probes, all[i].Came > 0
+	for i, l := range links {
+		m.Probes[l.Link], m.Up[l.Link] = probes[i].Probes, probes[i].Came > 0
 		m.Dropped[l.Link], m.Impaired[l.Link] = l.dropped, l.impaired
+	}
+	for _, name := range c.names {
+		trial := disks[name].DiskTrial
+		trial.Met = c.nodes[name].disk.met
+		m.Disks[name] = trial
 	}
 	return nil
 }
