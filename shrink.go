@@ -30,15 +30,17 @@ type ShrinkOptions struct {
 type ShrinkProgress struct {
 	Size    // of the smallest Test that shows the finding so far
 	Runs    int
+	Most    int           // how many runs it may take
 	Elapsed time.Duration // real time
+	For     time.Duration // how much of that it may take
 	Smaller bool          // the last run was the first of this size
 	Doing   string        // what is being left out
 }
 
 // Size is what a Test consists of.
 type Size struct {
-	Operations, Sessions, Keys, Faults, Leaders int
-	Time                                        time.Duration
+	Operations, Sessions, Keys, Faults, Leaders, Followers int
+	Time                                                   time.Duration
 }
 
 // Shrunk is the smallest Test that was found to show a finding.
@@ -146,7 +148,7 @@ func sizeOf(t Test) Size {
 	}
 	return Size{
 		Operations: len(t.Script), Sessions: len(sessions), Keys: len(scriptKeys(t.Script)),
-		Faults: len(t.Faults), Leaders: t.Leaders, Time: t.Time,
+		Faults: len(t.Faults), Leaders: t.Leaders, Followers: t.Followers, Time: t.Time,
 	}
 }
 
@@ -221,7 +223,7 @@ func (s *shrinker) try(doing string, t Test) bool {
 		}
 		s.runs++
 		h, f, dir, ok := s.run(t)
-		p := ShrinkProgress{Runs: s.runs, Elapsed: time.Since(s.began), Doing: doing, Smaller: ok}
+		p := ShrinkProgress{Runs: s.runs, Most: s.opt.Runs, Elapsed: time.Since(s.began), For: s.opt.For, Doing: doing, Smaller: ok}
 		if ok {
 			s.discard()
 			s.test, s.latest, s.finding, s.dir = t, h, f, dir

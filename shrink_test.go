@@ -198,7 +198,7 @@ func TestALeaderThatIsGoneIsGoneEverywhere(t *testing.T) {
 			{Nodes: []string{"n2", "n4"}},
 		},
 	}
-	got := without(test, 2)
+	got := without(test, "n2")
 	want := Test{
 		Leaders: 3, Script: []workload.Ask{{Node: "n1"}, {Node: "n3"}},
 		Faults: []nemesis.Fault{
@@ -209,5 +209,15 @@ func TestALeaderThatIsGoneIsGoneEverywhere(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestFollowersAndWrittenLinksAreRenamedToo(t *testing.T) {
+	test := Test{Leaders: 3, Followers: 2, Topology: "n1-n2,n2-n1, n2-n3,n3-n2", Script: []workload.Ask{{Node: "n3"}, {Node: "f2"}}}
+	if got := without(test, "n1"); got.Topology != "n1-n2,n2-n1" || got.Leaders != 2 || got.Script[0].Node != "n2" || got.Script[1].Node != "f2" {
+		t.Errorf("%+v", got)
+	}
+	if got := without(test, "f1"); got.Followers != 1 || got.Leaders != 3 || got.Script[0].Node != "n3" || got.Script[1].Node != "f1" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/internal/ddmin"
 	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
 	"github.com/mlcheck/mlcheck/workload"
 )
 
@@ -25,7 +27,7 @@ func (s *shrinker) shrink() {
 		s.dropKeys()
 		s.dropOperations()
 		s.dropParts()
-		s.dropLeaders()
+		s.dropNodes()
 		s.squeezeTime()
 	}
 	s.renumber()
@@ -166,6 +168,27 @@ func (s *shrinker) dropParts() {
 		ddmin.Minimise(f.Clocks, func(part []nemesis.Skew) bool {
 			return s.tryPart(i, len(part), func(f *nemesis.Fault) { f.Clocks = part })
 		})
+		s.easeFault(i)
+	}
+}
+
+// easeFault leaves out what happens to the messages of an impaired link, one thing
+// after the other.
+func (s *shrinker) easeFault(i int) {
+	for _, ease := range []func(*nemesis.Impairment){
+		func(m *nemesis.Impairment) { m.Delay = 0 },
+		func(m *nemesis.Impairment) { m.Jitter, m.Tail = 0, false },
+		func(m *nemesis.Impairment) { m.Loss = 0 },
+		func(m *nemesis.Impairment) { m.Duplicate = 0 },
+		func(m *nemesis.Impairment) { m.Reorder = 0 },
+	} {
+		if s.test.Faults[i].Impair == nil {
+			return
+		}
+		less := *s.test.Faults[i].Impair
+		if ease(&less); less != *s.test.Faults[i].Impair && less != (nemesis.Impairment{}) {
+			s.tryPart(i, 1, func(f *nemesis.Fault) { f.Impair = &less })
+		}
 	}
 }
 
@@ -215,31 +238,43 @@ func (s *shrinker) dropOperations() {
 	})
 }
 
-// dropLeaders leaves out leaders that nobody asks.
-func (s *shrinker) dropLeaders() {
-	for i := s.test.Leaders; i >= 1; i-- {
-		name := node(i)
-		if s.test.Leaders == 2 || slices.ContainsFunc(s.test.Script, func(a workload.Ask) bool { return a.Node == name }) {
+// dropNodes leaves out leaders and followers that nobody asks.
+func (s *shrinker) dropNodes() {
+	for _, name := range slices.Backward(nodesOf(s.test)) {
+		if slices.ContainsFunc(s.test.Script, func(a workload.Ask) bool { return a.Node == name }) {
 			continue
 		}
-		s.try("leaders", without(s.test, i))
+		if t := without(s.test, name); t.Leaders >= 2 {
+			s.try("nodes", t)
+		}
 	}
 }
 
-func node(i int) string { return "n" + strconv.Itoa(i) }
-
-// without is the Test without a leader; those behind it move up.
-func without(t Test, gone int) Test {
-	renamed := map[string]string{}
-	for i := 1; i <= t.Leaders; i++ {
-		switch {
-		case i < gone:
-			renamed[node(i)] = node(i)
-		case i > gone:
-			renamed[node(i)] = node(i - 1)
-		}
+// nodesOf are the leaders and followers by their names, those with the smaller
+// numbers first.
+func nodesOf(t Test) (names []string) {
+	for i := range t.Leaders {
+		names = append(names, "n"+strconv.Itoa(i+1))
 	}
-	t.Leaders--
+	for i := range t.Followers {
+		names = append(names, "f"+strconv.Itoa(i+1))
+	}
+	return names
+}
+
+// without is the Test without a node; those of its kind behind it move up.
+func without(t Test, gone string) Test {
+	before := slices.DeleteFunc(nodesOf(t), func(n string) bool { return n == gone })
+	if strings.HasPrefix(gone, "n") {
+		t.Leaders--
+	} else {
+		t.Followers--
+	}
+	renamed := map[string]string{}
+	for i, name := range nodesOf(t) {
+		renamed[before[i]] = name
+	}
+	t.Topology = renameLinks(t.Topology, renamed)
 	t.Script = slices.Clone(t.Script)
 	for i := range t.Script {
 		t.Script[i].Node = renamed[t.Script[i].Node]
@@ -270,6 +305,22 @@ func without(t Test, gone int) Test {
 	}
 	t.Faults = faults
 	return t
+}
+
+// renameLinks is a topology with other names, if it is written as links: those of
+// nodes that have none are left out.
+func renameLinks(topology string, renamed map[string]string) string {
+	if !targets.IsLinks(topology) {
+		return topology
+	}
+	var links []string
+	for _, link := range strings.Split(topology, ",") {
+		from, to, _ := strings.Cut(strings.TrimSpace(link), "-")
+		if from, to = renamed[from], renamed[to]; from != "" && to != "" {
+			links = append(links, from+"-"+to)
+		}
+	}
+	return strings.Join(links, ",")
 }
 
 // squeezeTime lets time pass only where it matters: gaps between what happens are

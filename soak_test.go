@@ -360,6 +360,17 @@ func TestAxesAreReadFromOptions(t *testing.T) {
 	}
 }
 
+func TestLinksAreOneTopology(t *testing.T) {
+	got := TopologyAxis([]string{"ring,all-to-all", "n1-n2,n2-n1", "star"})
+	if diff := cmp.Diff(Axis{Name: "topology", Values: []string{"ring", "all-to-all", "n1-n2,n2-n1", "star"}}, got); diff != "" {
+		t.Error(diff)
+	}
+	s, err := Campaign{Test: Test{Leaders: 2}, Axes: []Axis{got}}.Plan()
+	if err != nil || len(s.Configurations) != 4 || s.Configurations[2].Name != "topology=n1-n2,n2-n1" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestConfigurationsAreAllCombinationsThatMakeSense(t *testing.T) {
 	c := Campaign{Axes: []Axis{
 		{Option: true, Name: "policy", Values: []string{"lww-hlc", "counter", "lww-hlc"}},

@@ -3,6 +3,7 @@ package mlcheck
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +19,9 @@ type Axis struct {
 // cell is one configuration: the Test without its seed, and what tells it from
 // the others.
 type cell struct {
-	name string // "policy=lww-wall delivery=fifo"; "" where nothing varies
-	test Test
+	name  string   // "policy=lww-wall delivery=fifo"; "" where nothing varies
+	parts []string // of the name
+	test  Test
 }
 
 // LeftOut is a configuration that makes no sense, and why.
@@ -60,6 +62,23 @@ func OptionAxes(target string, options []string) ([]Axis, error) {
 	}
 	return axes, nil
 }
+
+// TopologyAxis reads topologies as they are written on a command line: ring,star
+// are two, and n1-n2,n2-n1 is one, of links.
+func TopologyAxis(texts []string) Axis {
+	a := Axis{Name: "topology"}
+	for _, text := range texts {
+		if aLink.MatchString(text) {
+			a.Values = append(a.Values, text)
+		} else {
+			a.Values = append(a.Values, strings.Split(text, ",")...)
+		}
+	}
+	return a
+}
+
+// aLink is a link of a topology that is written as links.
+var aLink = regexp.MustCompile(`(^|,)\s*[nf][0-9]+-[nf][0-9]+\s*(,|$)`)
 
 // cells are all configurations of the campaign, the last axis varying fastest. A
 // combination that the target refuses is left out; a value that fits with nothing
@@ -112,11 +131,11 @@ func (a Axis) apply(one cell, value string) (cell, error) {
 	default:
 		return one, usage("a campaign cannot vary %q: it varies options of the target, topology, workload and leaders", a.Name)
 	}
-	name := one.name
+	parts := one.parts
 	if len(distinct(a.Values)) > 1 {
-		name = strings.TrimPrefix(name+" "+a.Name+"="+value, " ")
+		parts = append(slices.Clone(parts), a.Name+"="+value)
 	}
-	return cell{name: name, test: t}, nil
+	return cell{name: strings.Join(parts, " "), parts: parts, test: t}, nil
 }
 
 // sortOut completes the configurations, and parts those that make no sense from
@@ -136,9 +155,9 @@ func sortOut(all []cell) (fit []cell, out []LeftOut, err error) {
 			if one.test.Faults == nil {
 				full.Faults = nil // they are drawn anew for each seed
 			}
-			fit = append(fit, cell{one.name, full})
+			fit = append(fit, cell{one.name, one.parts, full})
 		}
-		for _, part := range strings.Fields(one.name) {
+		for _, part := range one.parts {
 			if fits[part] = fits[part] || err == nil; whys[part] == nil {
 				whys[part] = err
 			}

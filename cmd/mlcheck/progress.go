@@ -31,8 +31,12 @@ func newLive(out io.Writer) *live { return &live{out: out, terminal: isTerminal(
 // write puts a line in the place of the one that stands there.
 func (l *live) write(line string) {
 	l.erase()
-	fmt.Fprint(l.out, line)
-	l.written = len([]rune(line))
+	shown := []rune(line)
+	if width := style(l.out).Width; width > 1 && len(shown) >= width {
+		shown = shown[:width-1] // a line that is broken cannot be written over
+	}
+	fmt.Fprint(l.out, string(shown))
+	l.written = len(shown)
 }
 
 // erase clears the line that stands on the terminal.

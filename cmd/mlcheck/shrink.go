@@ -17,7 +17,7 @@ func shrinkCommand() *cobra.Command {
 		Use:   "shrink RUN",
 		Short: "Find the smallest test that still shows a finding",
 		Long: `Leave out of a run's Test whatever its finding does not need: faults, sessions,
-operations, keys, leaders, time. Every candidate is run; what stays shows a finding
+operations, keys, nodes, time. Every candidate is run; what stays shows a finding
 of the same property, with the same label. The result is a run folder of its own,
 whose test.json says every operation.
 
@@ -67,6 +67,9 @@ type shrinkProgress struct {
 }
 
 func (p *shrinkProgress) tell(s mlcheck.ShrinkProgress) {
+	if s.Runs == 1 {
+		fmt.Fprintf(p.live.out, "at most %s and %s; Ctrl-C ends it with the smallest test so far\n", count(s.Most, "run"), s.For)
+	}
 	line := fmt.Sprintf("%4d runs, %5.1f s: %s", s.Runs, s.Elapsed.Seconds(), sized(s.Size))
 	if !p.live.terminal { // a line for each tenth of a size less
 		if less := s.Operations*10 < p.shown.Operations*9 || s.Faults < p.shown.Faults || p.shown == (mlcheck.Size{}); !less || !s.Smaller {
@@ -98,6 +101,9 @@ func printShrunk(w io.Writer, s *mlcheck.Shrunk) error {
 	row("sessions", s.Before.Sessions, s.After.Sessions)
 	row("keys", s.Before.Keys, s.After.Keys)
 	row("leaders", s.Before.Leaders, s.After.Leaders)
+	if s.Before.Followers > 0 {
+		row("followers", s.Before.Followers, s.After.Followers)
+	}
 	row("time", s.Before.Time, s.After.Time)
 	if s.Stopped != "" {
 		fmt.Fprintf(w, "There may be a smaller one: %s.\n", s.Stopped)

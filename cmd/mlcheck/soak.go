@@ -86,13 +86,14 @@ was interrupted, else 0.`,
 	return cmd
 }
 
-// list is a flag with several values, parted by commas.
+// list is a flag that may be given several times, with several values parted by
+// commas.
 type list []string
 
 func (l *list) String() string { return strings.Join(*l, ",") }
 func (l *list) Type() string   { return "list" }
 func (l *list) Set(s string) error {
-	*l = append(*l, strings.Split(s, ",")...)
+	*l = append(*l, s)
 	return nil
 }
 
@@ -120,9 +121,12 @@ func (f *soakFlags) campaign(fl *pflag.FlagSet) (mlcheck.Campaign, error) {
 	if c.Axes, err = mlcheck.OptionAxes(c.Test.Target, f.options); err != nil {
 		return c, err
 	}
-	for _, name := range []string{"topology", "workload", "leaders"} {
+	if texts := *fl.Lookup("topology").Value.(*list); len(texts) > 0 {
+		c.Axes = append(c.Axes, mlcheck.TopologyAxis(texts))
+	}
+	for _, name := range []string{"workload", "leaders"} {
 		if values := *fl.Lookup(name).Value.(*list); len(values) > 0 {
-			c.Axes = append(c.Axes, mlcheck.Axis{Name: name, Values: values})
+			c.Axes = append(c.Axes, mlcheck.Axis{Name: name, Values: strings.Split(values.String(), ",")})
 		}
 	}
 	return c, nil
