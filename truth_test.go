@@ -43,7 +43,7 @@ var (
 
 // truths are all defects. What a lost update drags along depends on who reads what
 // when; what never follows is what a row leaves out.
-var truths = []truth{
+var truths = slices.Concat([]truth{
 	{"drop-forwarded", opts("policy", "lww-hlc"), "ring", "register", "convergence", slices.Concat(reads, states)},
 	{"skip-on-error", opts("policy", "lww-hlc"), "all-to-all", "register", "convergence", slices.Concat([]string{"monotonic-writes"}, states)},
 	{"fire-and-forget", opts("policy", "lww-hlc"), "all-to-all", "register", "convergence", slices.Concat([]string{"monotonic-writes"}, states)},
@@ -70,15 +70,23 @@ var truths = []truth{
 	{"follower-parallel-apply", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-writes", []string{"writes-follow-reads"}},
 	{"token-ignored", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "register", "read-your-writes", []string{"cc", "ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 	{"token-of-own-writes", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "rmw", "cc", []string{"ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
-}
+}, diskTruths)
 
 func (tr truth) test(seed uint64) Test {
 	options := maps.Clone(tr.options)
 	options["defect"] = tr.defect
-	return Test{
-		Topology: tr.topology, Workload: tr.workload, Nemesis: []string{"partition", "clock"}, Time: 10 * time.Second,
+	nemesis := exposedBy[tr.defect]
+	if nemesis == nil {
+		nemesis = []string{"partition", "clock"}
+	}
+	test := Test{
+		Topology: tr.topology, Workload: tr.workload, Nemesis: nemesis, Time: 10 * time.Second,
 		Leaders: 3, Followers: followersFor[tr.defect], Moves: moving(tr.workload), Seed: seed, Options: options,
 	}
+	if tune := tuned[tr.defect]; tune != nil {
+		tune(&test)
+	}
+	return test
 }
 
 // found is what the seeds of one row have found.

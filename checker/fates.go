@@ -57,7 +57,7 @@ func (ix *index) fates() *fates {
 		if o.flaw != "" {
 			return
 		}
-		j := &judge{order: o, fates: ix.fateList, restarts: restartsOf(ix.h), unsure: ix.unsureWrites()}
+		j := &judge{order: o, fates: ix.fateList, restarts: restartsOf(ix.h), unsure: ix.unsureWrites(), untold: ix.untoldWrites()}
 		for _, e := range ix.ackedWrites() {
 			for _, key := range ix.keysWritten(e) {
 				j.write(key, e)
@@ -107,12 +107,32 @@ func (ix *index) unsureWrites() map[int32][]int32 {
 	return m
 }
 
+// untoldWrites are, by key, writes that may have happened and whose answers, which
+// would have said what they replace, never came. Each may have replaced any write of
+// its key that it does not precede.
+func (ix *index) untoldWrites() map[int32][]int32 {
+	m := map[int32][]int32{}
+	if !keepsVersions(ix.h.Header.Policy) || !saysWhatItReplaces(ix.h) {
+		return m
+	}
+	for e := range int32(ix.n) {
+		if ix.h.Outcome(ix.op(e)) != history.Info || ix.h.Meta(ix.op(e)).Ctx != "" {
+			continue
+		}
+		for _, key := range ix.keysWritten(e) {
+			m[key] = append(m[key], e)
+		}
+	}
+	return m
+}
+
 // judge decides fates.
 type judge struct {
 	*order
 	*fates
 	restarts map[string]*restarts
 	unsure   map[int32][]int32
+	untold   map[int32][]int32
 }
 
 func (j *judge) write(key, w int32) {
@@ -163,6 +183,9 @@ func (j *judge) fateOf(key, w int32) (fate, loss) {
 	}
 	if here[0] == lost || here[0] == dropped {
 		if slices.ContainsFunc(j.unsure[key], func(u int32) bool { return j.before(w, u) }) {
+			return undecided, loss{}
+		}
+		if slices.ContainsFunc(j.untold[key], func(u int32) bool { return u != w && !j.before(u, w) }) {
 			return undecided, loss{}
 		}
 	}

@@ -14,7 +14,7 @@ var registers = []string{"convergence", "durability", "no-stale-wins", "cc", "cm
 
 // All are the workloads, in the order of their names.
 func All() []Workload {
-	return []Workload{causal(), counterExact(), register(), removals(), rmw(), set()}
+	return []Workload{causal(), churn(), counterExact(), register(), removals(), rmw(), set()}
 }
 
 // Lookup finds a workload by name.

@@ -55,7 +55,7 @@ var (
 )
 
 // defects are all there are. Those of known systems say which.
-var defects = []defect{
+var defects = append([]defect{
 	{dropForwarded, "a leader passes on only its own updates, though the topology counts on it (MySQL without log_replica_updates)", nil, "", relayed},
 	{skipOnError, "an update that fails to apply is skipped, and replication goes on (MySQL's replica_skip_errors)", nil, "", nil},
 	{fireAndForget, "an update counts as delivered once it is sent", nil, "", nil},
@@ -82,7 +82,7 @@ var defects = []defect{
 	{parallelFollow, "a follower applies by two workers that do not wait for each other (MySQL's parallel replicas without preserved commit order)", stamped, "", nil},
 	{tokenIgnored, "a leader serves a session that has moved at once, whatever its token says", nil, "", nil},
 	{tokenOfWrites, "a token names what its session has written, and not what it has read", nil, "", nil},
-}
+}, diskDefects...)
 
 func defectNames() []string {
 	all := []string{noDefect}
@@ -130,7 +130,7 @@ func (d defect) ofStreams() bool {
 func (c config) has(defect string) bool { return c.defect == defect }
 
 // withDefect is the policy with the mistakes that lie in it.
-func (c config) withDefect() policy {
+func (c config) policyWithDefect() policy {
 	p := c.policy
 	switch c.defect {
 	case wallForHybrid:
@@ -158,6 +158,10 @@ func (c config) withDefect() policy {
 		}
 	case pairwiseGuard:
 		p.keep = func(old []version, v version) []version { return ofHighestKept(maximal(old, v)) }
+	case noTombstones:
+		p.keep = erased(greatest)
+	case setByArrival:
+		p.keep = erased(maximal)
 	case siblingsCut:
 		p.keep = func(old []version, v version) []version {
 			vs := maximal(old, v)

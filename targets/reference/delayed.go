@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/mlcheck/mlcheck/targets"
 )
 
 // delayed is what defects put off until the next timer.
@@ -11,6 +13,8 @@ type delayed struct {
 	puts    []update
 	sends   []laterSend
 	commits []laterCommit
+	logs    []laterLog
+	records []targets.Out
 	highest []uint64    // by origin: the highest sequence seen
 	away    map[int]int // peer → timers for which it has not confirmed what it was sent
 }
@@ -40,6 +44,7 @@ func (m *machine) flush() {
 		own.changes = c.own.changes
 		m.commit(own, c.t)
 	}
+	m.flushLogs()
 	m.serveOn()
 	m.countAway()
 }
@@ -138,7 +143,7 @@ func (m *machine) untagged(u update) bool { return m.cfg.has(noOriginTags) && u.
 // knows says whether an update was applied before.
 func (m *machine) knows(u update) bool {
 	switch {
-	case m.untagged(u):
+	case m.untagged(u) || m.cfg.has(positionsLost):
 		return false
 	case m.cfg.has(highWaterMark):
 		if m.defects.highest == nil {

@@ -16,10 +16,13 @@ const (
 
 const durabilityHelp = "what an update waits for. visible: it is on disk before anybody can see it. " +
 	"acknowledged: before its client is told, while others may have read it and may have received it. " +
-	"never: neither; the log is synced every 50 ms, and a loss of power takes what was written since"
+	"never: neither; the log is synced every 200 ms, and a loss of power takes what was written since"
 
 // forgets says whether a loss of power can take what others have seen.
 func (c config) forgets() bool { return c.durability == acknowledged || c.durability == never }
+
+// delays says whether the log is on disk some time after it was written.
+func (c config) delays() bool { return c.forgets() || c.has(readsBeforeWritten) }
 
 // checkDurability says why a durability does not go with the other options.
 func (c config) checkDurability() error {
@@ -33,6 +36,9 @@ func (c config) checkDurability() error {
 	}
 	return nil
 }
+
+// awaited says whether the client of a write is told of it once that is on disk.
+func (c config) awaited() bool { return c.durability == acknowledged || c.has(readsBeforeWritten) }
 
 // unsynced is what has happened since the log was last synced, where that is put off.
 type unsynced struct {
@@ -49,9 +55,18 @@ func (m *machine) onceSynced(o targets.Out) {
 	m.emit(o)
 }
 
+// syncEvery is for how many timers the log may wait for the disk. Where clients wait
+// for it as well that is every timer.
+func (c config) syncEvery() int {
+	if c.durability == acknowledged {
+		return 1
+	}
+	return 4
+}
+
 // sync has the log on disk, and then lets go what has waited for it.
 func (m *machine) sync() {
-	if !m.unsynced.dirty {
+	if !m.unsynced.dirty || m.ticks%m.cfg.syncEvery() != 0 {
 		return
 	}
 	m.log(recSync, func(*enc) {})

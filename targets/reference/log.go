@@ -40,8 +40,11 @@ func logRecord(kind byte, fill func(*enc)) []byte {
 // logUpdate writes an update: the leader itself is the link of its own.
 func (m *machine) logUpdate(u update, via int, at uint64) {
 	write := m.log
-	if m.cfg.forgets() {
+	if m.cfg.delays() {
 		write, m.unsynced.dirty = m.note, true
+	}
+	if m.cfg.has(logInMemory) {
+		write = m.later
 	}
 	write(recUpdate, func(e *enc) {
 		e.uint(uint64(via))

@@ -33,6 +33,7 @@ type machine struct {
 	// registered: this start is in the log. full: the disk takes no more.
 	registered, full bool
 	unsynced         unsynced
+	tombstones       tombstones
 }
 
 func newMachine(cfg config, name string, d targets.Disk) *machine {
@@ -67,7 +68,7 @@ func (m *machine) Step(in targets.In) []targets.Out {
 	if in.Kind != targets.Start { // what is told of the recovery goes out with the start
 		m.out = m.out[:0]
 	}
-	m.full = in.Full
+	m.full = in.Full && !m.cfg.has(fullDiskIgnored)
 	if !m.full {
 		m.register()
 	}
@@ -146,7 +147,7 @@ func (m *machine) accept(u update, via *peer, at uint64) {
 		return
 	}
 	u.passed |= 1 << m.me
-	m.logUpdate(u, via.id, at)
+	m.logTaken(u, via, at)
 	m.apply(u)
 	m.pushAll()
 }
@@ -162,7 +163,7 @@ func (m *machine) apply(u update) {
 	if !m.putLater(u) {
 		m.put(u)
 	}
-	if m.cfg.delivery == antiEntropy || m.cfg.forgets() {
+	if m.cfg.delivery == antiEntropy || m.cfg.forgets() || m.cfg.has(redoTwice) {
 		m.updates = append(m.updates, u)
 	}
 	var queued *update
@@ -175,6 +176,7 @@ func (m *machine) apply(u update) {
 			m.enqueue(p, queued)
 		}
 	}
+	m.buried(u)
 	m.central.done(m, u)
 }
 

@@ -83,7 +83,7 @@ func (m *machine) execute(client string, o order, wall time.Time) {
 		m.certify(client, o, wall)
 		return
 	}
-	if answer := m.perform(&o, ticket{}, wall); m.cfg.durability == acknowledged && o.writes() {
+	if answer := m.perform(&o, ticket{}, wall); m.cfg.awaited() && o.writes() {
 		m.onceSynced(targets.Out{Kind: targets.Reply, To: client, Body: answer})
 	} else {
 		m.reply(client, answer)

@@ -6,9 +6,10 @@ import "github.com/mlcheck/mlcheck/targets"
 // what it holds, its clock, its positions on every link, what it still owes its
 // peers, and which orders it has decided on. It sends nothing.
 func (m *machine) recoverFrom(d targets.Disk) {
-	for _, record := range d.Read() {
+	for _, record := range m.whole(d.Read()) {
 		m.recover(record)
 	}
+	m.misremember()
 	for _, p := range m.peers {
 		p.sent = p.acked
 	}

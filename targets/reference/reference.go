@@ -52,6 +52,7 @@ func (Target) Options() []targets.Option {
 			Help: "on: a session that moves hands over a causal token, which says what it has seen (a version vector and a stamp), and its new leader serves it once all of that has arrived",
 		},
 		{Name: "durability", Default: visible, Values: []string{visible, acknowledged, never}, Help: durabilityHelp},
+		{Name: "tombstones", Default: tombstonesKept, Values: []string{tombstonesKept, tombstonesCollected}, Help: tombstonesHelp},
 		{Name: "defect", Default: noDefect, Values: defectNames(), Help: defectHelp()},
 	}
 }
@@ -84,6 +85,7 @@ type config struct {
 
 	followers  int // how many of the nodes
 	durability string
+	tombstones string
 }
 
 // Configure says what the store, so configured, promises.
@@ -98,14 +100,14 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	cfg := config{
 		nodes: slices.Concat(c.Nodes, c.Followers), followers: len(c.Followers), links: append(links, below(c.Nodes, c.Followers)...),
 		topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
-		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"],
+		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"], tombstones: c.Options["tombstones"],
 		defect: c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
 		return targets.Plan{}, err
 	}
 	promised := claims(cfg)
-	cfg.policy = cfg.withDefect()
+	cfg = cfg.withDefect()
 	cfg.asked = c
 	return targets.Plan{
 		Worlds: worlds, Topologies: topologies(c.Topology), Followers: true, Links: cfg.links,
@@ -144,7 +146,7 @@ func (c config) check() error {
 	if c.blind && !c.policy.asked {
 		return fmt.Errorf("-o context=off is an option of policy siblings, under which writes say what they replace; %s has no such context", c.policy.name)
 	}
-	return cmp.Or(c.checkDurability(), c.checkDefect())
+	return cmp.Or(c.checkDurability(), c.checkTombstones(), c.checkDefect())
 }
 
 type system struct{ cfg config }

@@ -41,6 +41,7 @@ func (p *peer) took(at uint64) {
 func (m *machine) tick() {
 	m.ticks++
 	m.flush()
+	m.collect()
 	if !m.full {
 		m.noteConfirmed()
 		m.sync()
@@ -64,6 +65,9 @@ func (m *machine) pushAll() {
 
 // push sends a peer what it has not been sent since the last timer.
 func (m *machine) push(p *peer) {
+	if m.cfg.has(readsBeforeWritten) && m.unsynced.dirty {
+		return // peers see only what is on disk
+	}
 	for p.sends && p.sent < uint64(len(p.queue)) {
 		n := min(uint64(len(p.queue)), p.sent+batch)
 		e := enc{}
@@ -89,6 +93,7 @@ func (m *machine) confirmed(p *peer, d *dec) {
 	if life := d.uint(); d.err != nil || life != uint64(len(p.lives.own)) {
 		return // it is about a stream that ended with an earlier life
 	}
+	m.asBefore(p, n)
 	if n > p.acked && n <= uint64(len(p.queue)) {
 		p.acked, p.sent = n, max(p.sent, n)
 		m.push(p)

@@ -1,0 +1,38 @@
+package mlcheck
+
+import "slices"
+
+// exposedBy are the faults that a defect shows under, where they are not the usual.
+var exposedBy = map[string][]string{
+	"acknowledged-before-written": {"partition", "crash"},
+	"visible-before-written":      {"crash"},
+	"actor-reuse":                 {"crash"},
+	"log-in-memory":               {"partition", "kill"},
+	"log-cut-short":               {"partition", "kill"},
+	"redo-twice":                  {"kill"},
+	"stamp-restarts":              {"kill", "partition"},
+	"positions-lost":              {"kill"},
+	"position-before-update":      {"kill"},
+}
+
+// tuned is what else a defect needs in order to show.
+var tuned = map[string]func(*Test){
+	// Somebody must have read what a crash takes, and read it again at the same leader.
+	"visible-before-written": func(t *Test) { t.Keys, t.Sessions, t.Reads = 2, 15, Share(0.8) },
+}
+
+// diskTruths are the defects that need a restart, a disk or a tombstone to show.
+var diskTruths = []truth{
+	{"acknowledged-before-written", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
+	{"visible-before-written", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-reads", slices.Concat(reads, states)},
+	{"actor-reuse", opts("policy", "lww-hlc", "durability", "never"), "all-to-all", "register", "convergence", slices.Concat(reads, states)},
+	{"log-in-memory", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
+	{"log-cut-short", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
+	{"redo-twice", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", slices.Concat(reads, states)},
+	{"stamp-restarts", opts("policy", "lww-lamport", "delivery", "anti-entropy"), "all-to-all", "rmw", "no-stale-wins", slices.Concat(reads, states)},
+	{"positions-lost", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", slices.Concat(reads, states)},
+	{"position-before-update", opts("policy", "lww-hlc"), "all-to-all", "register", "convergence", slices.Concat(reads, states)},
+	{"tombstones-early", opts("policy", "lww-hlc"), "all-to-all", "churn", "deletes-stay-deleted", slices.Concat(reads, states)},
+	{"no-tombstones", opts("policy", "lww-hlc"), "all-to-all", "churn", "deletes-stay-deleted", slices.Concat(reads, states)},
+	{"set-by-arrival", opts("policy", "add-wins", "delivery", "unordered"), "all-to-all", "churn", "convergence", slices.Concat(reads, states)},
+}
