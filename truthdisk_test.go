@@ -18,6 +18,8 @@ var exposedBy = map[string][]string{
 // tuned is what else a defect needs in order to show.
 var tuned = map[string]func(*Test){
 	// Somebody must have read what a crash takes, and read it again at the same leader.
+	// A key must be written again soon after a restart.
+	"stamp-restarts":         func(t *Test) { t.Keys, t.Sessions = 2, 15 },
 	"visible-before-written": func(t *Test) { t.Keys, t.Sessions, t.Reads = 2, 15, Share(0.8) },
 }
 
