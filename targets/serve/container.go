@@ -34,8 +34,7 @@ type document struct {
 }
 
 // Spec is the container of a node whose target is part of mlcheck and is a machine:
-// mlcheck's own binary, told what to be by a file. A program of one's own that calls
-// [Main] for the subcommand node can stand in its image.
+// mlcheck's own binary, told what to be by a file.
 func Spec(target, node string, c targets.Config) targets.Spec {
 	return targets.Spec{
 		Image:   targets.OwnBinary,
