@@ -141,6 +141,7 @@ func (r *runner) record(ctx context.Context) (err error) {
 func (r *runner) start() (err error) {
 	if r.dir == "" {
 		r.memory = history.NewMemory(r.header(), r.cluster.Now)
+		r.memory.Room(min(1<<20, int(1.1*r.Rate*r.Time.Seconds()*float64(r.Sessions))))
 		r.rec = r.memory.Recorder
 		return nil
 	}

@@ -13,6 +13,21 @@ func (h *History) reserve(ops, steps int) {
 	h.stepVal, h.stepHas = grown(h.stepVal, steps), grown(h.stepHas, steps)
 }
 
+// makeRoom makes room for operations of one step each, with times and nodes, in a
+// history that has none yet.
+func (h *History) makeRoom(ops int) {
+	if h.n > 0 {
+		return
+	}
+	h.index, h.ret = make([]int32, 0, ops), make([]int32, 0, ops)
+	h.start, h.end = make([]int64, 0, ops), make([]int64, 0, ops)
+	h.session, h.node = make([]int32, 0, ops), make([]uint16, 0, ops)
+	h.outcome, h.final = make([]Outcome, 0, ops), make([]bool, 0, ops)
+	h.stepF, h.stepKey = make([]F, 0, ops), make([]int32, 0, ops)
+	h.stepVal, h.stepHas = make([]int64, 0, ops), make([]valueKind, 0, ops)
+	h.meta.at = make([]uint64, 0, ops)
+}
+
 func grown[T any](column []T, n int) []T {
 	if len(column) == 0 || n <= cap(column) {
 		return column

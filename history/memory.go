@@ -25,6 +25,14 @@ func NewMemory(hd Header, now func() time.Duration) *Memory {
 	return m
 }
 
+// Room makes room for about so many operations, which saves copying as they come.
+// Call it before the first one.
+func (m *Memory) Room(ops int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kept.b.h.makeRoom(ops)
+}
+
 // History closes the recorder and returns what was recorded. The error is that
 // of [Recorder.Err], and the history is then what came before it.
 func (m *Memory) History() (*History, error) {

@@ -14,6 +14,7 @@ func memorised(tb tb, hd Header, cs []call) *History {
 	tb.Helper()
 	var now time.Duration
 	m := NewMemory(hd, func() time.Duration { return now })
+	m.Room(len(cs) / 3) // less than all, mostly
 	play(m.Recorder, &now, cs)
 	if m.Count() != len(cs) {
 		tb.Fatal("of", len(cs), "events", m.Count(), "were recorded")
@@ -85,6 +86,7 @@ func BenchmarkRecordInMemory(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m := NewMemory(testHeader, func() time.Duration { return 0 })
+		m.Room(n)
 		for k := range n {
 			steps := []Step{{F: Write, Key: "k1", Value: Int(int64(k) + 1)}}
 			m.Invoke(k%20, "n1", steps, false)

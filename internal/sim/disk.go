@@ -19,6 +19,7 @@ const (
 type disk struct {
 	k        *kernel
 	records  [][]byte
+	page     []byte        // where the next records go
 	synced   int           // so many of the records would survive a loss of power, as of the last settle
 	syncs    []syncing     // that were asked for and not looked at since, in order
 	busy     time.Duration // until then it syncs what it was asked to
@@ -43,7 +44,7 @@ func (d *disk) write(outs []targets.Out) {
 	sync := false
 	for _, o := range outs {
 		if o.Kind == targets.Log {
-			d.records = append(d.records, o.Body)
+			d.records = append(d.records, d.keep(o.Body))
 			sync = sync || o.Sync
 		}
 	}
@@ -55,6 +56,19 @@ func (d *disk) write(outs []targets.Out) {
 			d.flush()
 		}
 	}
+}
+
+// pageSize is for many records: the collector of garbage has few things to look at.
+const pageSize = 1 << 14
+
+// keep copies a record to a page.
+func (d *disk) keep(record []byte) []byte {
+	if cap(d.page)-len(d.page) < len(record) {
+		d.page = make([]byte, 0, max(pageSize, len(record)))
+	}
+	from := len(d.page)
+	d.page = append(d.page, record...)
+	return slices.Clip(d.page[from:])
 }
 
 // sync brings what is written now to the disk, after what it is busy with. On a slow

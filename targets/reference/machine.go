@@ -29,6 +29,7 @@ type machine struct {
 	held    []held // orders that wait for what their sessions have seen
 	defects delayed
 	out     []targets.Out
+	rooms   rooms
 	life    uint64 // starts before this one
 	// registered: this start is in the log. full: the disk takes no more.
 	registered, full bool

@@ -70,8 +70,7 @@ func (m *machine) push(p *peer) {
 	}
 	for p.sends && p.sent < uint64(len(p.queue)) {
 		n := min(uint64(len(p.queue)), p.sent+batch)
-		e := enc{}
-		e.byte(msgUpdates)
+		e := m.rooms.enc(msgUpdates)
 		e.uint(p.sent + 1)
 		e.vector(p.lives.own)
 		for _, u := range p.queue[p.sent:n] {

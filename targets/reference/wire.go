@@ -30,6 +30,18 @@ func (e *enc) uint(v uint64)   { e.b = binary.AppendUvarint(e.b, v) }
 func (e *enc) int(v int64)     { e.b = binary.AppendVarint(e.b, v) }
 func (e *enc) string(v string) { e.uint(uint64(len(v))); e.b = append(e.b, v...) }
 
+// rooms is memory for what leaves a leader all the time, cut from larger pieces.
+type rooms struct{ free []byte }
+
+func (r *rooms) enc(kind byte) enc {
+	if len(r.free) < room {
+		r.free = make([]byte, 64*room)
+	}
+	e := enc{append(r.free[:0:room], kind)}
+	r.free = r.free[room:]
+	return e
+}
+
 var errShort = errors.New("the message ends too early or makes no sense")
 
 // dec reads; the first failure sticks, so a caller checks once at the end.
