@@ -37,7 +37,7 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 		lost := m.Nodes[node].Lost
 		switch {
 		case f.Kind == nemesis.Crash && power && lost > 0:
-			parts = append(parts, fmt.Sprintf("%s lost %d records that were not synced", node, lost))
+			parts = append(parts, fmt.Sprintf("%s lost what was not synced: %d", node, lost))
 		case f.Kind == nemesis.Pause && down:
 			parts = append(parts, "another fault has "+node+" down")
 		case !down && m.Nodes[node].Is == nemesis.Down && m.Nodes[node].Why != "":
