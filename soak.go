@@ -127,9 +127,6 @@ func newSoaking(c Campaign, o SoakOptions) (*soaking, error) {
 		}
 		c.Test.Faults = nil // they were drawn, and are drawn anew for each seed
 	}
-	if c.Seeds == (Seeds{}) {
-		c.Seeds = Seeds{1, 100}
-	}
 	c.Test.Seed = c.Seeds.First
 	cells, out, err := c.cells()
 	if err != nil {
@@ -192,6 +189,8 @@ func (s *soaking) pool(ctx context.Context) <-chan ran {
 			for p := range next {
 				if r := s.do(ctx, p); ctx.Err() == nil {
 					done <- r
+				} else if r.dir != "" {
+					removeFolder(s.opt.Store, r.dir) // it may be half a run
 				}
 			}
 		})

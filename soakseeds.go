@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Seeds are the seeds of a campaign, both ends included.
+// Seeds are the seeds of a campaign, both ends included; the zero Seeds are seed 0
+// alone.
 type Seeds struct {
 	First uint64 `json:"first"`
 	Last  uint64 `json:"last"`

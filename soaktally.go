@@ -204,10 +204,14 @@ func (s *Soaked) judge(missing []string) {
 	case s.Runs == 0:
 		s.Why = "no run came to its end"
 	case failed+unknown > 0:
-		s.Why = fmt.Sprintf("no claim was seen broken, but of %s the verdict is unknown", plural(unknown, "run"))
-		if failed > 0 {
-			s.Why += fmt.Sprintf(", and %s could not be done", plural(failed, "run"))
+		var open []string
+		if unknown > 0 {
+			open = append(open, "of "+plural(unknown, "run")+" the verdict is unknown")
 		}
+		if failed > 0 {
+			open = append(open, plural(failed, "run")+" could not be done")
+		}
+		s.Why = "no claim was seen broken, but " + strings.Join(open, ", and ")
 	case s.Interrupted:
 		s.Why = "no claim was seen broken until it was interrupted"
 	case len(missing) > 0:
