@@ -14,7 +14,7 @@ func restarted() []Test {
 	var all []Test
 	add := func(topology, workload string, kv ...string) {
 		all = append(all, Test{
-			Topology: topology, Workload: workload, Nemesis: []string{"partition", "clock", "kill", "crash"}, Time: 10 * time.Second,
+			Topology: topology, Workload: workload, Nemesis: []string{"partition", "clock", "kill", "crash", "disk"}, Time: 10 * time.Second,
 			Moves: moving(workload), Options: opts(kv...),
 		})
 	}
@@ -24,6 +24,11 @@ func restarted() []Test {
 			add("all-to-all", "counter-exact", "policy", "counter", "delivery", delivery, "durability", durability)
 			add("all-to-all", "set", "policy", "add-wins", "delivery", delivery, "durability", durability)
 			add("all-to-all", "rmw", "policy", "siblings", "delivery", delivery, "durability", durability)
+		}
+	}
+	for _, policy := range []string{"lww-lamport", "add-wins"} {
+		for _, delivery := range []string{"fifo", "unordered", "anti-entropy"} {
+			add("all-to-all", "churn", "policy", policy, "delivery", delivery, "tombstones", "collected")
 		}
 	}
 	for _, topology := range []string{"ring", "star"} {

@@ -17,7 +17,6 @@ const (
 	stampRestarts      = "stamp-restarts"
 	positionsLost      = "positions-lost"
 	positionFirst      = "position-before-update"
-	fullDiskIgnored    = "full-disk-ignored"
 	tombstonesEarly    = "tombstones-early"
 	noTombstones       = "no-tombstones"
 	setByArrival       = "set-by-arrival"

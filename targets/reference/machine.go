@@ -69,7 +69,7 @@ func (m *machine) Step(in targets.In) []targets.Out {
 	if in.Kind != targets.Start { // what is told of the recovery goes out with the start
 		m.out = m.out[:0]
 	}
-	m.full = in.Full && !m.cfg.has(fullDiskIgnored)
+	m.full = in.Full
 	if !m.full {
 		m.register()
 	}

@@ -90,6 +90,9 @@ func drawConfig(t *rapid.T) config {
 	if c.topology == "all-to-all" || c.delivery == antiEntropy {
 		c.durability = rapid.SampledFrom([]string{visible, acknowledged, never}).Draw(t, "durability")
 	}
+	if c.tombstones = tombstonesCollected; c.checkTombstones() != nil || rapid.Bool().Draw(t, "tombstones kept") {
+		c.tombstones = tombstonesKept
+	}
 	for i := range rapid.IntRange(2, 4).Draw(t, "leaders") {
 		c.nodes = append(c.nodes, "n"+strconv.Itoa(i+1))
 	}
