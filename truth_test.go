@@ -58,7 +58,7 @@ var truths = slices.Concat([]truth{
 	{"first-by-arrival", opts("policy", "first"), "all-to-all", "register", "convergence", []string{"conflict-policy"}},
 	{"max-within-tolerance", opts("policy", "max"), "all-to-all", "register", "convergence", []string{"conflict-policy"}},
 	{"pairwise-guard", opts("policy", "replica-priority", "delivery", "causal"), "all-to-all", "register", "convergence", slices.Concat(reads, states)},
-	{"siblings-cut-to-one", opts("policy", "siblings"), "all-to-all", "register", "durability", []string{"conflict-policy", "no-lost-updates"}},
+	{"siblings-cut-to-one", opts("policy", "siblings"), "all-to-all", "register", "durability", []string{"conflict-policy", "no-lost-updates", "read-your-writes", "monotonic-reads"}},
 	{"snapshot-rolls-back", opts("policy", "lww-wall"), "all-to-all", "register", "convergence", []string{"durability", "conflict-policy"}},
 	{"acknowledged-before-visible", opts("policy", "lww-hlc"), "all-to-all", "register", "read-your-writes", []string{"monotonic-reads", "monotonic-writes"}},
 	{"increment-twice", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", []string{"convergence", "durability", "read-your-writes", "monotonic-reads"}},

@@ -25,6 +25,9 @@ func causalApplies(h *history.History) string {
 	if p := h.Header.Policy; notByCausality(p) {
 		return fmt.Sprintf("policy %s does not let the later write win, which these patterns assume", p)
 	}
+	if p := h.Header.Policy; hasPrefix(p, "siblings") && !judgesSiblings(h) {
+		return fmt.Sprintf("under policy %s a write replaces the versions that it names, and no operation of this history names any (ctx)", p)
+	}
 	for s := range stepCount(h) {
 		if f := h.StepF(s); kindOf(f) == register || kindOf(f) == set {
 			return ""

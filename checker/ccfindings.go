@@ -79,7 +79,9 @@ func (ix *index) badReadFinding(property string, o *order, b badRead) Finding {
 	newer := ix.written(b.by, key)
 	story := fmt.Sprintf("%s read %s, though %s was in its past: %s.", upper(reader), ix.assigned(b.step), newer, ix.pastWords(o, hops))
 	edges, ops := o.edges(hops), ix.opsOf(hops)
-	if src := ix.src[b.step]; src >= 0 && b.by != e {
+	if ix.sibling(key) != nil {
+		story += " " + upper(ix.siblingWords(b.step, b.by))
+	} else if src := ix.src[b.step]; src >= 0 && b.by != e {
 		g := ix.eventOf(src)
 		first := o.path(g, b.by)
 		story += " " + upper(o.older(ix.assigned(src), newer, first))

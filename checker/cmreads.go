@@ -15,7 +15,7 @@ const (
 // judges; and one whose source is not in its past: its own operation, or what was
 // left out to break a cycle.
 func (m *memory) asks(e, s int32) int32 {
-	if m.mark[s]&bad != 0 {
+	if m.mark[s]&bad != 0 || m.ix.sibling(int32(m.ix.h.StepKey(int(s)))) != nil {
 		return asksNothing
 	}
 	src := m.ix.src[s]

@@ -35,7 +35,7 @@ func (o *order) rivals(ctx context.Context, bad []badRead) ([]rival, error) {
 // chooses says whether step s is the answered read of a session.
 func (o *order) chooses(s int32) bool {
 	k := o.ix.opOfStep(s)
-	return o.ix.h.StepF(int(s)) == history.Read && o.ix.h.Outcome(k) == history.OK && !o.ix.final(k)
+	return o.ix.h.StepF(int(s)) == history.Read && o.ix.h.Outcome(k) == history.OK && !o.ix.final(k) && o.ix.sibling(int32(o.ix.h.StepKey(int(s)))) == nil
 }
 
 // choices adds the rivals of the write that step s returned.

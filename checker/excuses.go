@@ -92,6 +92,7 @@ func (pr *prover) excuses(f *Finding) []int {
 	}
 	if pr.byContexts() {
 		found = append(found, pr.whoSays()...)
+		found = append(found, pr.namedBy(found)...)
 	}
 	return pr.sameNodes(append(found, pr.anyWrite(f)...))
 }
@@ -136,7 +137,15 @@ func (pr *prover) excuse(f *Finding, k, s int, elements []int64) bool {
 // ones that were read: a policy chooses among them all, and where contexts say what
 // replaces what, a name may mean another write once its own is left out.
 func (pr *prover) byContexts() bool {
-	return pr.property.Name == "conflict-policy" || pr.property.Name == "deletes-stay-deleted" && keepsVersions(pr.ix.h.Header.Policy)
+	switch pr.property.Name {
+	case "conflict-policy":
+		return true
+	case "deletes-stay-deleted":
+		return keepsVersions(pr.ix.h.Header.Policy)
+	case "cc", "ccv", "cm", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads":
+		return judgesSiblings(pr.ix.h)
+	}
+	return false
 }
 
 // showsDoubtful says whether a read shows that a write took effect of which that
@@ -168,6 +177,26 @@ func (pr *prover) whoSays() []int {
 			if said(k) {
 				found = append(found, k)
 				break
+			}
+		}
+	}
+	return found
+}
+
+// namedBy are the operations whose stamps the contexts of others name: without
+// them a name would be nobody's.
+func (pr *prover) namedBy(ops []int) []int {
+	h, wanted := pr.ix.h, map[string]bool{}
+	for _, k := range ops {
+		for _, name := range namesIn(h.Meta(k).Ctx) {
+			wanted[name] = true
+		}
+	}
+	var found []int
+	if len(wanted) > 0 {
+		for k, m := range h.EachMeta() {
+			if m.Stamp != "" && wanted[m.Stamp] {
+				found = append(found, k)
 			}
 		}
 	}

@@ -44,6 +44,8 @@ type index struct {
 	coOrder, plusOrder          *order
 	fateList                    *fates
 	setLock                     sync.Mutex
+	siblingOnce                 sync.Once
+	siblings                    []*siblingKey // by key; nil: registers are not judged by versions
 	badSets                     map[*order]map[int32]badRead
 }
 

@@ -58,15 +58,19 @@ func (o *order) writesByKey() keyWrites {
 	return keyWrites{kr, steps}
 }
 
-// keyReads are the reads of every register that returned a write: its step, not
-// the event that read it.
+// keyReads are the reads of every register that returned a write, or siblings: its
+// step, not the event that read it.
 type keyReads struct {
 	keyRuns
 	step []int32 // beside at
 }
 
 func (o *order) readsByKey() keyReads {
-	kr, steps := o.runsByKey(false, func(s int) bool { return o.ix.src[s] >= 0 && o.ix.eventOf(o.ix.src[s]) != o.ix.eventOf(int32(s)) })
+	kr, steps := o.runsByKey(false, func(s int) bool {
+		src := o.ix.src[s]
+		return src >= 0 && o.ix.eventOf(src) != o.ix.eventOf(int32(s)) ||
+			src == srcList && o.ix.kind[o.ix.h.StepKey(s)] == register && o.ix.sibling(int32(o.ix.h.StepKey(s))) != nil && len(o.ix.h.StepList(s)) > 0
+	})
 	return keyReads{kr, steps}
 }
 

@@ -27,7 +27,9 @@ func (ix *index) sessionStory(property string, o *order, b sessionFinding) Findi
 	if first != e {
 		hops = append(hops, o.sessionPath(first, e)...)
 	}
-	if src := ix.src[b.step]; src >= 0 && b.than != e {
+	if ix.sibling(key) != nil {
+		story += " " + upper(ix.siblingWords(b.step, b.than))
+	} else if src := ix.src[b.step]; src >= 0 && b.than != e {
 		g := ix.eventOf(src)
 		first := o.path(g, b.than)
 		story += " " + upper(o.older(ix.assigned(src), newer, first))

@@ -34,7 +34,12 @@ func (w *sessionWalk) take(key, e, s int32) {
 	switch {
 	case kd == set:
 		w.setStep(key, e, s, false)
-	case kd&^register != 0 || src == srcList:
+	case kd&^register != 0:
+	case src == srcList:
+		if w.ix.sibling(key) != nil && len(w.ix.h.StepList(int(s))) > 0 {
+			w.touch(key)
+			w.read[key] = max(w.read[key], s+1)
+		}
 	case w.ix.h.StepF(int(s)) != history.Read:
 		w.touch(key)
 		w.write[key] = max(w.write[key], s+1)

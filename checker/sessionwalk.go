@@ -10,18 +10,19 @@ import (
 // once, and is cleared by what was touched.
 type sessionWalk struct {
 	*order
-	row     int32           // what was known before the event at hand
-	write   []int32         // key → the session's last write of it, a step + 1
-	read    []int32         // key → its last read that returned a write, a step + 1
-	asked   map[int32]int32 // key → its last read, a step; kept where transactions read as a whole
-	touched []int32
-	sets    map[int32]*setWalk
-	sights  map[int32]*sights
-	marks   *nodeMarks
-	brought []prefix          // of other slots of the session: what tokens have brought along so far
-	lists   map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
-	cells   []cell
-	found   judged
+	row      int32           // what was known before the event at hand
+	write    []int32         // key → the session's last write of it, a step + 1
+	read     []int32         // key → its last read that returned a write, a step + 1
+	asked    map[int32]int32 // key → its last read, a step; kept where transactions read as a whole
+	touched  []int32
+	sets     map[int32]*setWalk
+	sights   map[int32]*sights
+	versions map[int32]*siblingWalk
+	marks    *nodeMarks
+	brought  []prefix          // of other slots of the session: what tokens have brought along so far
+	lists    map[int32][]int32 // run of reads → by read: the newest writes read so far, in cells
+	cells    []cell
+	found    judged
 }
 
 // reading is one read of a register: its step, its event, and the write that it
@@ -53,7 +54,10 @@ func (w *sessionWalk) session(s int32) judged {
 			switch {
 			case kd == set:
 				w.set(key, e, st)
-			case kd&^register != 0 || w.ix.src[st] == srcList:
+			case kd&^register != 0:
+			case h.StepF(int(st)) == history.Read && w.ix.sibling(key) != nil:
+				w.siblingRead(w.ix.sibling(key), key, e, st)
+			case w.ix.src[st] == srcList:
 			case h.StepF(int(st)) == history.Read:
 				w.register(key, e, st)
 			default:
@@ -74,7 +78,7 @@ func (w *sessionWalk) begin() {
 		w.write[key], w.read[key] = 0, 0
 	}
 	w.touched, w.row, w.found, w.brought = w.touched[:0], 0, judged{}, nil
-	w.sets, w.sights = map[int32]*setWalk{}, map[int32]*sights{}
+	w.sets, w.sights, w.versions = map[int32]*setWalk{}, map[int32]*sights{}, map[int32]*siblingWalk{}
 	w.marks.begin()
 }
 

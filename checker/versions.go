@@ -39,13 +39,18 @@ func (ix *index) versionsOf(writes []int32) *versions {
 		}
 	}
 	for _, s := range writes {
-		names := strings.FieldsFunc(ix.h.Meta(ix.opOfStep(s)).Ctx, func(r rune) bool { return strings.ContainsRune(" ,;", r) })
+		names := namesIn(ix.h.Meta(ix.opOfStep(s)).Ctx)
 		v.told = v.told || len(names) > 0
 		for _, name := range names {
 			v.name(s, name)
 		}
 	}
 	return v
+}
+
+// namesIn are the versions that a context names.
+func namesIn(ctx string) []string {
+	return strings.FieldsFunc(ctx, func(r rune) bool { return strings.ContainsRune(" ,;", r) })
 }
 
 // name notes one version that write s says it replaces: an entry of a version

@@ -118,7 +118,7 @@ func (o *order) judgeFinals(c *causal) {
 			switch key := int32(h.StepKey(int(s))); {
 			case o.ix.src[s] == srcThinAir, o.ix.kind[key] == set && o.ix.strayElement(key, s):
 				c.bad = append(c.bad, badRead{s, -1, -1, "ThinAirRead"})
-			case o.ix.src[s] >= 0 && o.ix.atomic():
+			case o.ix.src[s] >= 0 && o.ix.atomic() && o.ix.sibling(key) == nil:
 				r := reading{key, o.ix.eventOf(s), s, o.ix.src[s], o.ix.eventOf(o.ix.src[s])}
 				if b, bad := o.ix.unfinished(r); bad {
 					c.bad = append(c.bad, b)

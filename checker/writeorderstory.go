@@ -29,7 +29,9 @@ func (ix *index) misorderStory(property string, o *order, b sessionFinding) Find
 	hops = append(hops, hop{later, s, "wr"}, hop{s, e, "so"})
 	story := fmt.Sprintf("%s %s showed %s to %s (#%d), and later, without a restart in between, %s (#%d, at %s).",
 		upper(why), ix.nodeName(k), second, ix.who(k), ix.h.Index(ix.op(s)), ix.assigned(b.step), ix.h.Index(k), seconds(ix.when(k)))
-	if src := ix.src[b.step]; src >= 0 {
+	if ix.sibling(key) != nil {
+		story += " " + upper(ix.siblingWords(b.step, b.than))
+	} else if src := ix.src[b.step]; src >= 0 {
 		past := o.path(ix.eventOf(src), b.than)
 		story += " " + upper(o.older(ix.assigned(src), first, past))
 		hops = append(past, hops...)

@@ -24,7 +24,7 @@ func ccv(m *model) []Violation {
 	found := cc(m)
 	both := m.before.clone()
 	for s, st := range m.steps {
-		if st.from.what != aValue || len(m.badRead(s)) > 0 || m.ops[st.op].Outcome != history.OK || m.ownWrite(s) >= 0 {
+		if st.from.what != aValue || m.keptApart(st.Key) || len(m.badRead(s)) > 0 || m.ops[st.op].Outcome != history.OK || m.ownWrite(s) >= 0 {
 			continue
 		}
 		won := m.steps[st.from.steps[0]].event
@@ -99,6 +99,10 @@ func (m *model) badRead(s int) []string {
 		return nil
 	case m.kinds[st.Key] == set:
 		return m.badSetRead(s)
+	case m.keptApart(st.Key) && m.final(st.op) && st.from.what != thinAir:
+		return nil
+	case m.keptApart(st.Key) && !m.final(st.op):
+		return m.badSiblings(s)
 	case m.kinds[st.Key]&^register != 0 || st.from.what == aList:
 		return nil
 	case st.from.what == thinAir:

@@ -88,7 +88,7 @@ func (m *model) memory(o int) []Violation {
 // s, -1 for none, if the step says so at all.
 func (m *model) mustBeLast(s int) (w int, ok bool) {
 	st := m.steps[s]
-	if m.ops[st.op].Outcome != history.OK || m.ownWrite(s) >= 0 || len(m.badRead(s)) > 0 {
+	if m.ops[st.op].Outcome != history.OK || m.ownWrite(s) >= 0 || m.keptApart(st.Key) || len(m.badRead(s)) > 0 {
 		return 0, false
 	}
 	switch st.from.what {

@@ -8,15 +8,16 @@ import (
 
 // model is a history as the definitions speak of it.
 type model struct {
-	h      *history.History
-	ops    []history.Op
-	steps  []step
-	byStep bool    // an event is a step; else an operation
-	events []event // in the order of operations
-	kinds  map[string]kind
-	writes map[string][]int // key → the steps that change it
-	before matrix           // the causal order, once order() was called
-	so     matrix           // the promised order of sessions, once promised() was asked
+	h        *history.History
+	ops      []history.Op
+	steps    []step
+	byStep   bool    // an event is a step; else an operation
+	events   []event // in the order of operations
+	kinds    map[string]kind
+	writes   map[string][]int       // key → the steps that change it
+	before   matrix                 // the causal order, once order() was called
+	so       matrix                 // the promised order of sessions, once promised() was asked
+	keptKeys map[string]replacement // by key, of siblings
 }
 
 // step is one read or change of one key.

@@ -58,6 +58,15 @@ func monotonicReads(m *model) []Violation {
 			if m.kinds[st.Key] == set && m.vanished(r, s) {
 				found("went back")
 			}
+			if m.keptApart(st.Key) {
+				if m.register(s) && slices.ContainsFunc(rs.from.steps, func(w int) bool {
+					at := m.steps[w].event
+					return rs.event != st.event && at != rs.event && m.older(s, at)
+				}) {
+					found("went back")
+				}
+				continue
+			}
 			if !m.register(s) || !m.register(r) || rs.from.what != aValue {
 				continue
 			}
@@ -111,12 +120,18 @@ func (m *model) inSession(a, b int) bool {
 // register says whether a read of a register returned something that can be judged.
 func (m *model) register(s int) bool {
 	st := m.steps[s]
+	if m.keptApart(st.Key) {
+		return m.judgedSiblings(s) && !m.strange(s)
+	}
 	return m.kinds[st.Key]&^register == 0 && slices.Contains([]what{aValue, theInitial, noValue}, st.from.what)
 }
 
 // older says whether what step s returned is certainly from before write w.
 func (m *model) older(s, w int) bool {
 	st := m.steps[s]
+	if m.keptApart(st.Key) {
+		return m.siblingsOlder(s, w)
+	}
 	switch st.from.what {
 	case aValue:
 		g := m.steps[st.from.steps[0]].event
@@ -160,7 +175,7 @@ func monotonicWrites(m *model) []Violation {
 func writesFollowReads(m *model) []Violation {
 	return m.misorders("write read earlier not read", func(first, later int) bool {
 		for _, st := range m.steps {
-			if st.from.what != aValue || m.steps[st.from.steps[0]].event != first || st.event == first || !m.happened(st.event) {
+			if !m.happened(st.event) || st.event == first || !slices.ContainsFunc(st.from.steps, func(w int) bool { return m.steps[w].event == first }) {
 				continue
 			}
 			if st.event == later || m.is(st.event, later) {

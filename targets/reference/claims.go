@@ -72,11 +72,13 @@ func promises(cfg config) [][]string {
 		return [][]string{{"convergence"}}
 	case "siblings":
 		if cfg.blind { // nothing is replaced, so there is no newer version either
-			return [][]string{kept, {"conflict-policy"}}
+			return [][]string{kept, {"conflict-policy", "read-your-writes", "monotonic-reads"}}
 		}
-		// Session guarantees and cc are kept as well, but a history of siblings does
-		// not decide them.
-		return [][]string{kept, {"no-lost-updates", "no-stale-wins", "conflict-policy"}}
+		more := [][]string{kept, ordered, {"no-lost-updates", "conflict-policy"}}
+		if causal {
+			return append(more, causally, []string{"ccv"})
+		}
+		return more
 	case "first", "max":
 		return [][]string{{"convergence", "conflict-policy"}}
 	case "counter":
