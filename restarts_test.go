@@ -65,7 +65,7 @@ func TestTheReferenceStoreKeepsWhatItClaimsThroughRestarts(t *testing.T) {
 					t.Errorf("seed %d: convergence is unknown: %s", seed, d.Reason)
 				}
 			}
-			if chances == 0 {
+			if chances == 0 && !raceEnabled { // one seed alone need not have any
 				t.Error("no chances of convergence")
 			}
 		})

@@ -1,0 +1,5 @@
+//go:build !race
+
+package mlcheck
+
+const raceEnabled = false
