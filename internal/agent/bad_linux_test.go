@@ -141,7 +141,7 @@ func TestKernelsPacketsMeetTheBadLink(t *testing.T) {
 		{"twice and late", impair.Link{Duplicate: 500_000, Delay: 50 * time.Millisecond}, func(got []int, first time.Duration) bool {
 			return distinct(got) == n && len(got) > n*5/4 && first >= 50*time.Millisecond
 		}},
-		{"overtaking", impair.Link{Delay: 100 * time.Millisecond, Reorder: 300_000}, func(got []int, _ time.Duration) bool {
+		{"overtaking", impair.Link{Reorder: 300_000, HoldBack: 100 * time.Millisecond}, func(got []int, _ time.Duration) bool {
 			return len(got) == n && !slices.IsSorted(got)
 		}},
 		{"narrow", impair.Link{Rate: 20_000}, func(got []int, _ time.Duration) bool { return len(got) == n }},

@@ -13,15 +13,15 @@ import (
 // Link is what is wrong with one direction of a link. Its zero value is nothing.
 // Shares are in millionths of all packets.
 type Link struct {
-	Delay  time.Duration `json:"delay,omitempty"`  // of every packet
-	Jitter time.Duration `json:"jitter,omitempty"` // a packet's delay differs by up to so much either way, evenly
-	Loss   int64         `json:"loss,omitempty"`   // how many packets are lost
-	Burst  int64         `json:"burst,omitempty"`  // how many are lost in a row on average; 0 and 1: each for itself
-	// Duplicate is how many packets arrive twice, Reorder how many are not delayed,
-	// and so overtake others.
-	Duplicate int64 `json:"duplicate,omitempty"`
-	Reorder   int64 `json:"reorder,omitempty"`
-	Rate      int64 `json:"rate,omitempty"` // bytes a second; 0: no limit
+	Delay     time.Duration `json:"delay,omitempty"`     // of every packet
+	Jitter    time.Duration `json:"jitter,omitempty"`    // and up to so much more, evenly; see Tail
+	Tail      time.Duration `json:"tail,omitempty"`      // above 0: jitter is the mean of an exponential tail that ends here
+	Loss      int64         `json:"loss,omitempty"`      // how many packets are lost
+	Burst     int64         `json:"burst,omitempty"`     // how many are lost in a row on average; 0 and 1: each for itself
+	Duplicate int64         `json:"duplicate,omitempty"` // how many packets arrive twice, each copy in its own time
+	Reorder   int64         `json:"reorder,omitempty"`   // how many are held back, so that later ones overtake them
+	HoldBack  time.Duration `json:"hold_back,omitempty"` // and for how long at most
+	Rate      int64         `json:"rate,omitempty"`      // bytes a second; 0: no limit
 }
 
 const million = 1_000_000
@@ -38,39 +38,40 @@ type line struct {
 	bad  bool          // in the middle of a burst of losses
 }
 
-// fate is what becomes of a packet: lost, or sent at a time, once or twice.
-type fate struct {
-	lost  bool
-	at    time.Duration
-	twice bool
-}
-
-// next decides on the packet that comes now. Times are since any fixed moment.
-func (l *line) next(now time.Duration, size int) fate {
+// next decides on the packet that comes now: when it arrives, and when its copy
+// does; no time at all: it is lost. Times are since any fixed moment.
+func (l *line) next(now time.Duration, size int) []time.Duration {
 	if l.loses() {
-		return fate{lost: true}
+		return nil
 	}
 	at := now
 	if l.Rate > 0 {
 		at = max(now, l.free)
 		if at-now > backlog {
-			return fate{lost: true}
+			return nil
 		}
-		at += time.Duration(int64(size) * int64(time.Second) / l.Rate)
+		at += time.Duration(size) * time.Second / time.Duration(l.Rate)
 		l.free = at
 	}
-	if !l.chance(l.Reorder) {
-		at += l.delay()
+	if l.chance(l.Duplicate) {
+		return []time.Duration{at + l.extra(), at + l.extra()}
 	}
-	return fate{at: at, twice: l.chance(l.Duplicate)}
+	return []time.Duration{at + l.extra()}
 }
 
-func (l *line) delay() time.Duration {
+// extra is by how much one packet is late.
+func (l *line) extra() time.Duration {
 	d := l.Delay
-	if l.Jitter > 0 {
-		d += time.Duration(l.rand.Int64N(2*int64(l.Jitter)+1)) - l.Jitter
+	switch {
+	case l.Tail > 0:
+		d += min(time.Duration(l.rand.ExpFloat64()*float64(l.Jitter)), l.Tail)
+	case l.Jitter > 0:
+		d += time.Duration(l.rand.Int64N(int64(l.Jitter) + 1))
 	}
-	return max(d, 0)
+	if l.HoldBack > 0 && l.chance(l.Reorder) {
+		d += time.Duration(l.rand.Int64N(int64(l.HoldBack)) + 1)
+	}
+	return d
 }
 
 // loses follows Gilbert (1960): in bursts everything is lost, between them

@@ -14,8 +14,8 @@ func TestALinkThatLacksNothingChangesNothing(t *testing.T) {
 	l := lineOf(Link{})
 	for i := range 1000 {
 		now := time.Duration(i) * time.Millisecond
-		if got := l.next(now, 1500); got != (fate{at: now}) {
-			t.Fatalf("at %s: %+v", now, got)
+		if got := l.next(now, 1500); len(got) != 1 || got[0] != now {
+			t.Fatalf("at %s: %v", now, got)
 		}
 	}
 }
@@ -26,10 +26,15 @@ func TestDelaysStayWithinTheirJitter(t *testing.T) {
 			Delay:  time.Duration(rapid.Int64Range(0, 1e9).Draw(t, "delay")),
 			Jitter: time.Duration(rapid.Int64Range(0, 1e9).Draw(t, "jitter")),
 		}
+		most := link.Jitter
+		if rapid.Bool().Draw(t, "tail") {
+			link.Tail = link.Jitter*3 + 1
+			most = link.Tail
+		}
 		l := lineOf(link)
 		for range 20 {
-			got := l.next(time.Hour, 100).at - time.Hour
-			if got < max(link.Delay-link.Jitter, 0) || got > link.Delay+link.Jitter {
+			got := l.next(time.Hour, 100)[0] - time.Hour
+			if got < link.Delay || got > link.Delay+most {
 				t.Fatalf("%+v: a delay of %s", link, got)
 			}
 		}
@@ -39,7 +44,8 @@ func TestDelaysStayWithinTheirJitter(t *testing.T) {
 // The shares are held to within five standard deviations of what is asked.
 func TestSharesAreWhatIsAsked(t *testing.T) {
 	const n = 200_000
-	count := func(l Link, is func(fate) bool) (k int) {
+	lost := func(ts []time.Duration) bool { return len(ts) == 0 }
+	count := func(l Link, is func([]time.Duration) bool) (k int) {
 		line := lineOf(l)
 		for range n {
 			if is(line.next(0, 100)) {
@@ -50,14 +56,14 @@ func TestSharesAreWhatIsAsked(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		link      Link
-		is        func(fate) bool
+		is        func([]time.Duration) bool
 		low, high int
 	}{
-		"loss":        {Link{Loss: 100_000}, func(f fate) bool { return f.lost }, 19_300, 20_700},
-		"bursty loss": {Link{Loss: 100_000, Burst: 8}, func(f fate) bool { return f.lost }, 17_500, 22_500},
-		"all lost":    {Link{Loss: million, Burst: 8}, func(f fate) bool { return f.lost }, n, n},
-		"twice":       {Link{Duplicate: 50_000}, func(f fate) bool { return f.twice }, 9_500, 10_500},
-		"overtaking":  {Link{Delay: time.Second, Reorder: 250_000}, func(f fate) bool { return f.at == 0 }, 49_000, 51_000},
+		"loss":        {Link{Loss: 100_000}, lost, 19_300, 20_700},
+		"bursty loss": {Link{Loss: 100_000, Burst: 8}, lost, 17_500, 22_500},
+		"all lost":    {Link{Loss: million, Burst: 8}, lost, n, n},
+		"twice":       {Link{Duplicate: 50_000}, func(ts []time.Duration) bool { return len(ts) == 2 }, 9_500, 10_500},
+		"held back":   {Link{Reorder: 250_000, HoldBack: time.Second}, func(ts []time.Duration) bool { return ts[0] > 0 }, 49_000, 51_000},
 	} {
 		if got := count(c.link, c.is); got < c.low || got > c.high {
 			t.Errorf("%s: %d of %d packets, want %d to %d", name, got, n, c.low, c.high)
@@ -69,7 +75,7 @@ func TestBurstsHaveTheirLength(t *testing.T) {
 	l := lineOf(Link{Loss: 50_000, Burst: 10})
 	bursts, lost, was := 0, 0, false
 	for range 500_000 {
-		is := l.next(0, 100).lost
+		is := len(l.next(0, 100)) == 0
 		if is {
 			lost++
 			if !was {
@@ -86,13 +92,13 @@ func TestBurstsHaveTheirLength(t *testing.T) {
 func TestANarrowLinkSendsOneAfterTheOther(t *testing.T) {
 	l := lineOf(Link{Rate: 100_000})
 	for i := range 5 {
-		if got, want := l.next(0, 1000).at, time.Duration(i+1)*10*time.Millisecond; got != want {
+		if got, want := l.next(0, 1000)[0], time.Duration(i+1)*10*time.Millisecond; got != want {
 			t.Errorf("packet %d is sent after %s, want %s", i, got, want)
 		}
 	}
 	sent := 5
 	for range 1000 {
-		if !l.next(0, 1000).lost {
+		if len(l.next(0, 1000)) > 0 {
 			sent++
 		}
 	}

@@ -36,7 +36,7 @@ type Queue struct {
 
 	mu      sync.Mutex
 	lines   map[netip.Addr]*line
-	met     map[netip.Addr]int64 // packets that were lost, delayed or doubled
+	met     map[netip.Addr]int64 // packets that came to a bad link
 	waiting waiting
 	order   uint64
 	raw     int // sends copies; -1: not open
@@ -119,8 +119,8 @@ func (q *Queue) Set(links map[netip.Addr]Link, seed uint64) error {
 	return nil
 }
 
-// Met counts, by destination, the packets that were lost, delayed or doubled
-// since the link was last made bad.
+// Met counts, by destination, the packets that came to the link since it was last
+// made bad.
 func (q *Queue) Met() map[netip.Addr]int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -158,21 +158,19 @@ func (q *Queue) take(a nfqueue.Attribute) {
 		_ = q.nf.SetVerdict(id, nfqueue.NfAccept)
 		return
 	}
-	f := l.next(now, len(*a.Payload))
-	if f.lost || f.twice || f.at > now {
-		q.met[to]++
-	}
-	switch {
-	case f.lost:
+	times := l.next(now, len(*a.Payload))
+	q.met[to]++
+	if len(times) == 0 {
 		_ = q.nf.SetVerdict(id, nfqueue.NfDrop)
 		return
-	case f.at <= now:
-		_ = q.nf.SetVerdict(id, nfqueue.NfAccept)
-	default:
-		q.push(packet{at: f.at, id: id, to: to})
 	}
-	if f.twice {
-		q.push(packet{at: f.at, to: to, copy: append([]byte(nil), *a.Payload...)})
+	if times[0] <= now {
+		_ = q.nf.SetVerdict(id, nfqueue.NfAccept)
+	} else {
+		q.push(packet{at: times[0], id: id, to: to})
+	}
+	for _, at := range times[1:] {
+		q.push(packet{at: at, to: to, copy: append([]byte(nil), *a.Payload...)})
 	}
 }
 
