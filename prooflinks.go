@@ -84,7 +84,7 @@ func probesDiffer(p nemesis.Probes, want nemesis.Impairment, fastest time.Durati
 		return why
 	}
 	added, spread := p.Least-fastest, p.Mean-p.Least
-	slack := linkError + want.Delay/10
+	slack := linkError + p.Within + want.Delay/10
 	steady := want.Jitter == 0 && want.Reorder == 0
 	switch {
 	case added < want.Delay-slack || added > want.Delay+slack+want.Jitter/4:

@@ -51,6 +51,33 @@ func (i Impairment) Rarest() int64 {
 	return least
 }
 
+// manyProbes is how many probes show a delay, a jitter and an order.
+const manyProbes = 200
+
+// Probes is how many probes tell an impairment from its absence: enough for twenty
+// cases of the rarest thing that it does. Nothing needs one.
+func (i Impairment) Probes() int {
+	switch rarest := i.Rarest(); {
+	case i == (Impairment{}):
+		return 1
+	case rarest > 0:
+		return max(manyProbes, int(20*million/rarest))
+	}
+	return manyProbes
+}
+
+// Longest is how much longer a message takes at most.
+func (i Impairment) Longest() time.Duration {
+	d := i.Delay + i.Jitter
+	if i.Tail {
+		d = i.Delay + TailEnds*i.Jitter
+	}
+	if i.Reorder > 0 {
+		d += HoldBack
+	}
+	return d
+}
+
 // plus is what two impairments of one link come to: times are summed, and so are
 // shares, up to all messages.
 func (i Impairment) plus(j Impairment) Impairment {

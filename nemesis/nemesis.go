@@ -125,6 +125,7 @@ type Probes struct {
 	Overtaken int           // arrived after one that was sent later
 	Least     time.Duration // the shortest time that one took
 	Mean      time.Duration // what they took on average
+	Within    time.Duration // error bound of both times
 }
 
 // Process is what was found of one node's process.

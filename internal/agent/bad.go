@@ -18,7 +18,7 @@ type badLinks struct {
 // queue are the firewall's; they let packets pass while there is none.
 func (b *badLinks) set(links map[netip.Addr]impair.Link, seed uint64) error {
 	if b.queue == nil {
-		q, err := impair.Open()
+		q, err := impair.Open(Port)
 		if err != nil {
 			return err
 		}

@@ -183,16 +183,3 @@ func TestHealingSendsWhatWaits(t *testing.T) {
 		t.Errorf("after healing: %v", got)
 	}
 }
-
-func TestProbesShowTheDelay(t *testing.T) {
-	p, err := newProber(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := time.Now()
-	p.count(1, "10.0.0.2", 40*time.Millisecond)
-	p.count(1, "10.0.0.2", 30*time.Millisecond)
-	if got := p.heard[1]["10.0.0.2"]; got != (heard{2, 30 * time.Millisecond}) {
-		t.Errorf("%+v after %s", got, time.Since(before))
-	}
-}

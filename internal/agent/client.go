@@ -82,8 +82,8 @@ func (c *Client) Apply(ctx context.Context, s State) error {
 	return err
 }
 
-// Probe sends probes of a round to addresses.
-func (c *Client) Probe(ctx context.Context, round uint64, to []string) error {
+// Probe sends probes of a round, so many to each address.
+func (c *Client) Probe(ctx context.Context, round uint64, to map[string]int) error {
 	_, err := c.call(ctx, request{Do: doProbe, Round: round, To: to})
 	return err
 }

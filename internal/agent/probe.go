@@ -5,16 +5,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// probes is how many packets prove one link: one that is lost by chance
+	// Probes is how many packets prove a healthy link: one that is lost by chance
 	// must not look like a cut.
-	probes = 5
+	Probes = 5
+	// The first ones keep their distance; where many are sent, they follow closely.
+	firstGap = 300 * time.Microsecond
+	thenGap  = 50 * time.Microsecond
 	// rounds is how many rounds are remembered.
 	rounds = 16
 	// drainTime bounds the wait for a packet to oneself.
@@ -29,7 +34,7 @@ type prober struct {
 	self netip.AddrPort
 
 	mu     sync.Mutex
-	heard  map[uint64]map[string]heard // by round and sender
+	heard  map[uint64]map[string]*heard // by round and sender
 	order  []uint64
 	marks  uint64
 	marked map[uint64]chan struct{}
@@ -37,8 +42,38 @@ type prober struct {
 
 // heard is what arrived from one sender in one round.
 type heard struct {
-	packets int
-	fastest time.Duration // on the way, by the clock of the machine that all agents are on
+	Tally
+	seen  map[uint32]bool // the numbers that came
+	last  uint32          // the highest of them
+	total time.Duration
+}
+
+// Tally is what became of the probes of one round from one sender.
+type Tally struct {
+	Came      int `json:"came"`      // how many different ones arrived
+	Twice     int `json:"twice"`     // of those, how many did once more
+	Overtaken int `json:"overtaken"` // arrived after one that was sent later
+	// What the fastest took on its way, and they all on average, by the clock of the
+	// machine that all agents are on.
+	Least time.Duration `json:"least"`
+	Mean  time.Duration `json:"mean"`
+}
+
+// add counts one probe.
+func (h *heard) add(number uint32, took time.Duration) {
+	if h.seen[number] {
+		h.Twice++
+		return
+	}
+	h.seen[number] = true
+	if h.Came > 0 && number < h.last {
+		h.Overtaken++
+	}
+	if h.Came == 0 || took < h.Least {
+		h.Least = took
+	}
+	h.Came, h.last, h.total = h.Came+1, max(h.last, number), h.total+took
+	h.Mean = h.total / time.Duration(h.Came)
 }
 
 // The kinds of packets.
@@ -56,7 +91,7 @@ func newProber(ctx context.Context, port int) (*prober, error) {
 	}
 	p := &prober{
 		conn: conn, self: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()),
-		heard: map[uint64]map[string]heard{}, marked: map[uint64]chan struct{}{},
+		heard: map[uint64]map[string]*heard{}, marked: map[uint64]chan struct{}{},
 	}
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	go p.receive()
@@ -75,10 +110,11 @@ func (p *prober) receive() {
 		}
 		number := binary.BigEndian.Uint64(buf[1:])
 		took := time.Since(time.Unix(0, int64(binary.BigEndian.Uint64(buf[9:]))))
+		nth := binary.BigEndian.Uint32(buf[17:])
 		p.mu.Lock()
 		switch buf[0] {
 		case probePacket:
-			p.count(number, from.Addr().Unmap().String(), took)
+			p.count(number, from.Addr().Unmap().String(), nth, took)
 		case markPacket:
 			if c := p.marked[number]; c != nil {
 				close(c)
@@ -89,10 +125,10 @@ func (p *prober) receive() {
 	}
 }
 
-func (p *prober) count(round uint64, from string, took time.Duration) {
+func (p *prober) count(round uint64, from string, nth uint32, took time.Duration) {
 	m := p.heard[round]
 	if m == nil {
-		m = map[string]heard{}
+		m = map[string]*heard{}
 		p.heard[round] = m
 		p.order = append(p.order, round)
 		if len(p.order) > rounds {
@@ -100,23 +136,32 @@ func (p *prober) count(round uint64, from string, took time.Duration) {
 			p.order = p.order[1:]
 		}
 	}
-	h := m[from]
-	if h.packets == 0 || took < h.fastest {
-		h.fastest = took
+	if m[from] == nil {
+		m[from] = &heard{seen: map[uint32]bool{}}
 	}
-	h.packets++
-	m[from] = h
+	m[from].add(nth, took)
 }
 
-// send sends the probes of a round. That the kernel refuses to send is what a
-// cut looks like from inside, hence no error.
-func (p *prober) send(round uint64, to []netip.AddrPort) {
-	for i := range probes {
-		if i > 0 {
-			time.Sleep(300 * time.Microsecond)
+// send sends the probes of a round, so many to each peer. That the kernel refuses
+// to send is what a cut looks like from inside, hence no error.
+func (p *prober) send(round uint64, to map[netip.AddrPort]int) {
+	peers := slices.SortedFunc(maps.Keys(to), netip.AddrPort.Compare)
+	most := 0
+	for _, n := range to {
+		most = max(most, n)
+	}
+	for i := range most {
+		switch {
+		case i == 0:
+		case i < Probes:
+			time.Sleep(firstGap)
+		default:
+			time.Sleep(thenGap)
 		}
-		for _, peer := range to {
-			_, _ = p.conn.WriteToUDPAddrPort(packetOf(probePacket, round), peer)
+		for _, peer := range peers {
+			if i < to[peer] {
+				_, _ = p.conn.WriteToUDPAddrPort(packetOf(probePacket, round, uint32(i)), peer)
+			}
 		}
 	}
 }
@@ -124,14 +169,14 @@ func (p *prober) send(round uint64, to []netip.AddrPort) {
 // arrived says whose probes of a round have arrived. A packet to oneself comes
 // through the same queue: once it is read, so is all that arrived before. It
 // also proves that this end sends and receives.
-func (p *prober) arrived(round uint64) (map[string]heard, error) {
+func (p *prober) arrived(round uint64) (map[string]Tally, error) {
 	seen := make(chan struct{})
 	p.mu.Lock()
 	p.marks++
 	mark := p.marks
 	p.marked[mark] = seen
 	p.mu.Unlock()
-	if _, err := p.conn.WriteToUDPAddrPort(packetOf(markPacket, mark), p.self); err != nil {
+	if _, err := p.conn.WriteToUDPAddrPort(packetOf(markPacket, mark, 0), p.self); err != nil {
 		return nil, fmt.Errorf("probes cannot be sent: %w", err)
 	}
 	select {
@@ -141,17 +186,19 @@ func (p *prober) arrived(round uint64) (map[string]heard, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	got := map[string]heard{}
-	for from, n := range p.heard[round] {
-		got[from] = n
+	got := map[string]Tally{}
+	for from, h := range p.heard[round] {
+		got[from] = h.Tally
 	}
 	return got, nil
 }
 
-// packetLength is that of the kind, the number, and the time of sending.
-const packetLength = 1 + 8 + 8
+// packetLength is that of the kind, the number of the round or mark, the time of
+// sending, and the number in the round.
+const packetLength = 1 + 8 + 8 + 4
 
-func packetOf(kind byte, number uint64) []byte {
+func packetOf(kind byte, number uint64, nth uint32) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{kind}, number)
-	return binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
+	return binary.BigEndian.AppendUint32(b, nth)
 }

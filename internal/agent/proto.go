@@ -31,20 +31,20 @@ const (
 	doHello = "hello" // says which faults work here, and arms the clock; Token and Clock are set
 	doPing  = "ping"  // keeps the lease
 	doApply = "apply" // State becomes true
-	doProbe = "probe" // sends probes of round Round to the addresses To
+	doProbe = "probe" // sends probes of round Round to addresses: To
 	doHeard = "heard" // says whose probes of round Round have arrived
 	doKeep  = "keep"  // from now on the agent needs no runner
 )
 
 // request is one line from the runner.
 type request struct {
-	ID    uint64   `json:"id"`
-	Do    string   `json:"do"`
-	Token string   `json:"token,omitempty"`
-	Clock string   `json:"clock,omitempty"` // how the target's clock is skewed; in hello
-	State *State   `json:"state,omitempty"`
-	Round uint64   `json:"round,omitempty"`
-	To    []string `json:"to,omitempty"`
+	ID    uint64         `json:"id"`
+	Do    string         `json:"do"`
+	Token string         `json:"token,omitempty"`
+	Clock string         `json:"clock,omitempty"` // how the target's clock is skewed; in hello
+	State *State         `json:"state,omitempty"`
+	Round uint64         `json:"round,omitempty"`
+	To    map[string]int `json:"to,omitempty"` // how many probes to which address
 }
 
 // State is everything that is wrong with one node at one instant. Its zero
@@ -89,17 +89,15 @@ type Reply struct {
 	CutWhy    string `json:"cut_why,omitempty"`
 	ClockWhy  string `json:"clock_why,omitempty"`
 	ImpairWhy string `json:"impair_why,omitempty"` // links cannot be made bad
-	// Heard counts the probes that arrived, by sender. In the reply to heard.
-	Heard map[string]int `json:"heard,omitempty"`
+	// Heard is what became of the probes, by sender. In the reply to heard.
+	Heard map[string]Tally `json:"heard,omitempty"`
 	// In and Out count the packets of the target that the cut to an address has
 	// swallowed since it was last cut. In replies to heard.
 	In  map[string]int64 `json:"in,omitempty"`
 	Out map[string]int64 `json:"out,omitempty"`
-	// Met counts the packets to an address that its bad link has lost, delayed or
-	// doubled since it was last made bad, and Delays is how long the fastest probe of
-	// the round took from each sender, by the clock that the agents share.
-	Met    map[string]int64         `json:"met,omitempty"`
-	Delays map[string]time.Duration `json:"delays,omitempty"`
+	// Met counts the packets to an address that came to its bad link since it was
+	// last made bad. In replies to heard.
+	Met map[string]int64 `json:"met,omitempty"`
 	// Offset is how far the clock was asked to be off, at the time of the reply.
 	Offset time.Duration `json:"offset,omitempty"`
 }

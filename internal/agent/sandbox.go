@@ -101,20 +101,20 @@ func (s *sandbox) apply(st State) error {
 	return s.clock.set(st.Clock)
 }
 
-func (s *sandbox) probe(round uint64, to []string) error {
-	list, err := addresses(to)
-	if err != nil {
-		return err
-	}
-	var peers []netip.AddrPort
-	for _, a := range list {
-		peers = append(peers, netip.AddrPortFrom(a, Port))
+func (s *sandbox) probe(round uint64, to map[string]int) error {
+	peers := map[netip.AddrPort]int{}
+	for text, n := range to {
+		list, err := addresses([]string{text})
+		if err != nil {
+			return err
+		}
+		peers[netip.AddrPortFrom(list[0], Port)] = n
 	}
 	s.prober.send(round, peers)
 	return nil
 }
 
-func (s *sandbox) heard(round uint64) (map[string]heard, error) { return s.prober.arrived(round) }
+func (s *sandbox) heard(round uint64) (map[string]Tally, error) { return s.prober.arrived(round) }
 
 func (s *sandbox) met() map[string]int64 { return s.bad.counts() }
 

@@ -16,11 +16,11 @@ type node interface {
 	// hello tries which faults work, and arms the clock.
 	hello(token, mechanism string, rep *Reply)
 	apply(State) error
-	probe(round uint64, to []string) error
-	heard(round uint64) (map[string]heard, error)
+	probe(round uint64, to map[string]int) error
+	heard(round uint64) (map[string]Tally, error)
 	// swallowed counts the packets that each cut has dropped.
 	swallowed() (in, out map[string]int64, err error)
-	// met counts the packets that each bad link has lost, delayed or doubled.
+	// met counts the packets that came to each bad link.
 	met() map[string]int64
 	offset() time.Duration
 	// restore makes the node healthy, whatever was wrong.
@@ -120,13 +120,8 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 	case doProbe:
 		return a.node.probe(req.Round, req.To)
 	case doHeard:
-		from, err := a.node.heard(req.Round)
-		if err != nil {
+		if rep.Heard, err = a.node.heard(req.Round); err != nil {
 			return err
-		}
-		rep.Heard, rep.Delays = map[string]int{}, map[string]time.Duration{}
-		for who, h := range from {
-			rep.Heard[who], rep.Delays[who] = h.packets, h.fastest
 		}
 		rep.Met = a.node.met()
 		rep.In, rep.Out, err = a.node.swallowed()

@@ -35,10 +35,10 @@ func (f *fakeNode) apply(s State) error {
 	return nil
 }
 
-func (f *fakeNode) probe(uint64, []string) error { return nil }
+func (f *fakeNode) probe(uint64, map[string]int) error { return nil }
 
-func (f *fakeNode) heard(round uint64) (map[string]heard, error) {
-	return map[string]heard{"10.0.0.2": {packets: int(round)}}, nil
+func (f *fakeNode) heard(round uint64) (map[string]Tally, error) {
+	return map[string]Tally{"10.0.0.2": {Came: int(round)}}, nil
 }
 
 func (f *fakeNode) met() map[string]int64 { return nil }
@@ -200,7 +200,7 @@ func TestCallsSideBySideGetTheirOwnReplies(t *testing.T) {
 	for i := range 50 {
 		wg.Go(func() {
 			rep, err := c.Heard(t.Context(), uint64(i))
-			if err != nil || rep.Heard["10.0.0.2"] != i {
+			if err != nil || rep.Heard["10.0.0.2"].Came != i {
 				t.Errorf("round %d: %+v, %v", i, rep, err)
 			}
 		})

@@ -23,6 +23,7 @@ type Config struct {
 	Nodes  []string
 	Links  []history.Link // who replicates to whom; nil: everybody to everybody
 	System targets.System // must be [targets.Containers]
+	Seed   uint64         // of what chance does to packets
 	// Keep leaves the nodes up at Close; see [Cluster.RemoveCommand].
 	Keep bool
 	// Progress is told what happens, in lines, during the start; nil: nobody is.

@@ -24,11 +24,12 @@ type fabric struct {
 	mu         sync.Mutex
 	generation uint64
 	round      uint64
-	state      nemesis.State // what was asked for last
+	state      nemesis.State        // what was asked for last
+	owed       map[history.Link]int // so many probes show what has changed on a link
 }
 
 func newFabric(c *Cluster) *fabric {
-	f := &fabric{cluster: c, byName: map[string]*node{}}
+	f := &fabric{cluster: c, byName: map[string]*node{}, owed: map[history.Link]int{}}
 	for _, n := range c.nodes {
 		f.byName[n.name] = n
 	}
@@ -62,8 +63,14 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			say("no clock can be skewed: %s", n.clockWhy)
 		}
 	}
-	if len(s.Links) > 0 {
-		say("links between containers are cut, but not impaired yet; the simulated world does both")
+	for _, l := range s.Links {
+		for _, name := range []string{l.From, l.To} {
+			if n := f.byName[name]; n == nil {
+				say("link %s→%s: there is no node %s", l.From, l.To, name)
+			} else if why := n.hello.ImpairWhy; why != "" {
+				say("no link can be impaired at %s: %s", name, why)
+			}
+		}
 	}
 	if len(s.Disks) > 0 {
 		say("disks of containers are neither filled nor slowed yet; the simulated world does both")
@@ -84,6 +91,7 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	f.mu.Lock()
 	f.generation++
 	generation := f.generation
+	f.owe(s)
 	f.state = s
 	f.mu.Unlock()
 	if err := f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) }); err != nil {
@@ -98,13 +106,18 @@ func (f *fabric) heal(ctx context.Context) error { return f.Apply(ctx, nemesis.S
 // share is a node's part of a state. A cut link is dropped at both ends: what
 // one end lets through in the instant of the change, the other stops.
 func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State {
-	part := agent.State{Generation: generation}
+	part := agent.State{Generation: generation, Seed: f.cluster.cfg.Seed}
 	for _, l := range s.Cut {
 		if l.To == n.name {
 			part.In = append(part.In, f.byName[l.From].ip)
 		}
 		if l.From == n.name {
 			part.Out = append(part.Out, f.byName[l.To].ip)
+		}
+	}
+	for _, l := range s.Links {
+		if l.From == n.name {
+			part.Impaired = append(part.Impaired, agent.Impaired{To: f.byName[l.To].ip, Link: onPackets(l.Impairment)})
 		}
 	}
 	for _, c := range s.Clocks {
@@ -164,88 +177,8 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 			})
 		}
 	}
-	up, dropped, err := f.probe(ctx)
+	links, err := f.probe(ctx)
 	wg.Wait()
-	m.Up, m.Dropped = up, dropped
+	m.Up, m.Dropped, m.Impaired, m.Probes = links.Up, links.Dropped, links.Impaired, links.Probes
 	return m, err
-}
-
-const (
-	// firstLook is when the first look at arrived probes follows their sending.
-	firstLook = time.Millisecond
-	// patience is how long a link that should be up may take to show it.
-	patience = time.Second
-)
-
-// probe proves each directed link up or down. Each node sends to all of its
-// peers at once. A link is up as soon as one packet has arrived. Links that are
-// not cut are the control: only when they have shown themselves, and as much time
-// again has passed, is a silent link down.
-func (f *fabric) probe(ctx context.Context) (up map[history.Link]bool, dropped map[history.Link]int64, err error) {
-	f.mu.Lock()
-	f.round++
-	round, cut := f.round, f.state.Cut
-	f.mu.Unlock()
-	if err := f.every(func(n *node) error { return n.agent.Probe(ctx, round, f.peers(n)) }); err != nil {
-		return nil, nil, err
-	}
-	sent := time.Now()
-	for look := firstLook; ; look *= 2 {
-		up, dropped, err = f.look(ctx, round)
-		if err != nil {
-			return nil, nil, err
-		}
-		silent := slices.ContainsFunc(f.cluster.cfg.Links, func(l history.Link) bool { return !up[l] && !slices.Contains(cut, l) })
-		if !silent || time.Since(sent) > patience {
-			break
-		}
-		if err := f.cluster.Sleep(ctx, look); err != nil {
-			return nil, nil, err
-		}
-	}
-	if len(cut) == 0 {
-		return up, dropped, nil
-	}
-	if err := f.cluster.Sleep(ctx, max(2*firstLook, min(time.Since(sent), patience/10))); err != nil {
-		return nil, nil, err
-	}
-	return f.look(ctx, round)
-}
-
-func (f *fabric) peers(n *node) []string {
-	var list []string
-	for _, l := range f.cluster.cfg.Links {
-		if l.From == n.name {
-			list = append(list, f.byName[l.To].ip)
-		}
-	}
-	return list
-}
-
-// look asks every agent whose probes have arrived and what cuts have swallowed.
-func (f *fabric) look(ctx context.Context, round uint64) (up map[history.Link]bool, dropped map[history.Link]int64, err error) {
-	var (
-		mu      sync.Mutex
-		replies = map[string]agent.Reply{}
-	)
-	err = f.every(func(n *node) error {
-		rep, err := n.agent.Heard(ctx, round)
-		mu.Lock()
-		replies[n.name] = rep
-		mu.Unlock()
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	up, dropped = map[history.Link]bool{}, map[history.Link]int64{}
-	for _, l := range f.cluster.cfg.Links {
-		from, to := f.byName[l.From], f.byName[l.To]
-		up[l] = replies[to.name].Heard[from.ip] > 0
-		left, wasCut := replies[from.name].Out[to.ip]
-		if arrived, too := replies[to.name].In[from.ip]; wasCut || too {
-			dropped[l] = left + arrived
-		}
-	}
-	return up, dropped, nil
 }

@@ -3,6 +3,7 @@ package impair
 import (
 	"container/heap"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,6 +38,7 @@ type Queue struct {
 	mu      sync.Mutex
 	lines   map[netip.Addr]*line
 	met     map[netip.Addr]int64 // packets that came to a bad link
+	probes  uint16               // the port of probes, which are not counted
 	waiting waiting
 	order   uint64
 	raw     int // sends copies; -1: not open
@@ -52,8 +54,9 @@ type packet struct {
 }
 
 // Open takes packets from the kernel from now on. Rules that send some there must
-// let them pass while nobody is here (NF queue bypass).
-func Open() (*Queue, error) {
+// let them pass while nobody is here (NF queue bypass). Datagrams to the port of
+// probes fare as all do, but are not counted.
+func Open(probes uint16) (*Queue, error) {
 	nf, err := nfqueue.Open(&nfqueue.Config{
 		NfQueue: Number, MaxQueueLen: queued, MaxPacketLen: 0xffff, Copymode: nfqueue.NfQnlCopyPacket, AfFamily: unix.AF_INET,
 	})
@@ -63,7 +66,7 @@ func Open() (*Queue, error) {
 	ctx, end := context.WithCancel(context.Background())
 	q := &Queue{
 		nf: nf, end: end, began: time.Now(), wake: make(chan struct{}, 1), done: make(chan struct{}),
-		lines: map[netip.Addr]*line{}, met: map[netip.Addr]int64{}, raw: -1,
+		lines: map[netip.Addr]*line{}, met: map[netip.Addr]int64{}, probes: probes, raw: -1,
 	}
 	err = nf.RegisterWithErrorFunc(ctx, func(a nfqueue.Attribute) int {
 		q.take(a)
@@ -159,7 +162,9 @@ func (q *Queue) take(a nfqueue.Attribute) {
 		return
 	}
 	times := l.next(now, len(*a.Payload))
-	q.met[to]++
+	if !q.isProbe(*a.Payload) {
+		q.met[to]++
+	}
 	if len(times) == 0 {
 		_ = q.nf.SetVerdict(id, nfqueue.NfDrop)
 		return
@@ -172,6 +177,13 @@ func (q *Queue) take(a nfqueue.Attribute) {
 	for _, at := range times[1:] {
 		q.push(packet{at: at, to: to, copy: append([]byte(nil), *a.Payload...)})
 	}
+}
+
+// isProbe says whether a packet is a datagram to the port of probes.
+func (q *Queue) isProbe(packet []byte) bool {
+	header := int(packet[0]&0xf) * 4
+	return packet[9] == unix.IPPROTO_UDP && len(packet) >= header+4 &&
+		binary.BigEndian.Uint16(packet[header+2:]) == q.probes
 }
 
 func (q *Queue) push(p packet) {

@@ -17,7 +17,7 @@ const (
 type Queue struct{}
 
 // Open says that there is no such queue here.
-func Open() (*Queue, error) {
+func Open(uint16) (*Queue, error) {
 	return nil, errors.New("packets can be queued on Linux only")
 }
 

@@ -60,7 +60,7 @@ func (l *link) become(s nemesis.State) {
 		l.impaired = 0
 	}
 	if impair != l.impair || cut != l.cut {
-		l.owed = max(probesFor(impair), probesFor(l.impair))
+		l.owed = max(impair.Probes(), l.impair.Probes())
 	}
 	l.cut, l.impair = cut, impair
 }

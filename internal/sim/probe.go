@@ -8,25 +8,11 @@ import (
 	"github.com/mlcheck/mlcheck/nemesis"
 )
 
-// Probes of one measurement follow each other closely. What happens to every
-// message a few show; what happens to one in a hundred needs many.
+// Probes of one measurement follow each other closely.
 const (
 	probeGap   = 20 * time.Microsecond
 	probeSlack = time.Millisecond
-	manyProbes = 200
 )
-
-// probesFor is how many probes tell an impairment from its absence: enough for
-// twenty cases of the rarest thing that it does.
-func probesFor(i nemesis.Impairment) int {
-	switch rarest := i.Rarest(); {
-	case i == (nemesis.Impairment{}):
-		return 1
-	case rarest > 0:
-		return max(manyProbes, int(20*1_000_000/rarest))
-	}
-	return manyProbes
-}
 
 // probing is the probes of one measurement along one link.
 type probing struct {
@@ -41,7 +27,7 @@ type probing struct {
 // it, or was when it was probed last. They take the base latency and whatever an
 // impairment does, but no part of the natural tail, so that few tell enough.
 func (c *Cluster) probeLink(l *link) *probing {
-	n := max(l.owed, probesFor(l.impair))
+	n := max(l.owed, l.impair.Probes())
 	l.owed = 0
 	p := &probing{Probes: nemesis.Probes{Sent: n}, away: n, came: make([]int, n), last: -1}
 	for i := range n {

@@ -1,0 +1,169 @@
+package docker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/agent"
+	"github.com/mlcheck/mlcheck/internal/impair"
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+const (
+	// firstLook is when the first look at arrived probes follows their sending.
+	firstLook = time.Millisecond
+	// patience is how long a link that should be up may take to show it, beside what
+	// its impairment lets it take.
+	patience = time.Second
+	// linkError is how far off the time of a probe may be: the agents are programs
+	// among others.
+	linkError = 5 * time.Millisecond
+)
+
+// onPackets says of an impairment what it does to packets.
+func onPackets(i nemesis.Impairment) impair.Link {
+	l := impair.Link{Delay: i.Delay, Jitter: i.Jitter, Loss: i.Loss, Duplicate: i.Duplicate, Reorder: i.Reorder, HoldBack: nemesis.HoldBack}
+	if i.Tail {
+		l.Tail = i.Jitter * nemesis.TailEnds
+	}
+	return l
+}
+
+// owe notes how many probes it takes to see what a new State changes on links.
+func (f *fabric) owe(next nemesis.State) {
+	for _, l := range f.cluster.cfg.Links {
+		was, is := f.state.Impairs(l), next.Impairs(l)
+		if was != is || f.state.Cuts(l) != next.Cuts(l) {
+			f.owed[l] = max(f.owed[l], was.Probes(), is.Probes())
+		}
+	}
+}
+
+// round is one round of probes: how many go along each link, and how long the
+// slowest may take.
+type round struct {
+	number  uint64
+	sent    map[history.Link]int
+	cut     map[history.Link]bool
+	lossy   map[history.Link]bool
+	longest time.Duration
+}
+
+func (f *fabric) newRound() round {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.round++
+	r := round{number: f.round, sent: map[history.Link]int{}, cut: map[history.Link]bool{}, lossy: map[history.Link]bool{}}
+	for _, l := range f.cluster.cfg.Links {
+		i := f.state.Impairs(l)
+		r.sent[l] = max(agent.Probes, f.owed[l], i.Probes())
+		r.cut[l], r.lossy[l] = f.state.Cuts(l), i.Loss > 0
+		r.longest = max(r.longest, i.Longest())
+		delete(f.owed, l)
+	}
+	return r
+}
+
+// probe proves each directed link up or down, and what becomes of packets on it.
+// Each node sends to all of its peers at once. A healthy link has shown itself as
+// soon as all of its packets have arrived. Links that are not cut are the control:
+// only when they have shown themselves, and as much time again has passed, is a
+// silent link down.
+func (f *fabric) probe(ctx context.Context) (m nemesis.Measured, err error) {
+	r := f.newRound()
+	if err := f.every(func(n *node) error { return n.agent.Probe(ctx, r.number, f.peers(n, r)) }); err != nil {
+		return m, err
+	}
+	sent := time.Now()
+	for look := firstLook; ; look *= 2 {
+		if m, err = f.look(ctx, r); err != nil {
+			return m, err
+		}
+		if f.settled(r, m) || time.Since(sent) > patience+r.longest {
+			break
+		}
+		if err := f.cluster.Sleep(ctx, min(look, patience/10)); err != nil {
+			return m, err
+		}
+	}
+	wait := time.Duration(0)
+	for l := range r.cut { // the order does not show: a maximum is taken
+		if r.cut[l] {
+			wait = max(2*firstLook, min(time.Since(sent), patience/10))
+		}
+	}
+	for l := range r.lossy { // nor here
+		if r.lossy[l] {
+			wait = max(wait, r.longest-time.Since(sent)+2*linkError)
+		}
+	}
+	if wait <= 0 {
+		return m, nil
+	}
+	if err := f.cluster.Sleep(ctx, wait); err != nil {
+		return m, err
+	}
+	return f.look(ctx, r)
+}
+
+// settled says whether every link has shown what it can show before its time is up:
+// cut ones show nothing, lossy ones are waited for.
+func (f *fabric) settled(r round, m nemesis.Measured) bool {
+	for _, l := range f.cluster.cfg.Links {
+		missing := m.Probes[l].Came < r.sent[l]
+		if missing && !r.cut[l] && !r.lossy[l] {
+			return false
+		}
+	}
+	return true
+}
+
+// peers is how many probes a node sends to which address.
+func (f *fabric) peers(n *node, r round) map[string]int {
+	to := map[string]int{}
+	for _, l := range f.cluster.cfg.Links {
+		if l.From == n.name {
+			to[f.byName[l.To].ip] = r.sent[l]
+		}
+	}
+	return to
+}
+
+// look asks every agent which probes have arrived, what cuts have swallowed and
+// what bad links have met.
+func (f *fabric) look(ctx context.Context, r round) (m nemesis.Measured, err error) {
+	var (
+		mu      sync.Mutex
+		replies = map[string]agent.Reply{}
+	)
+	err = f.every(func(n *node) error {
+		rep, err := n.agent.Heard(ctx, r.number)
+		mu.Lock()
+		replies[n.name] = rep
+		mu.Unlock()
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	m.Up, m.Dropped = map[history.Link]bool{}, map[history.Link]int64{}
+	m.Impaired, m.Probes = map[history.Link]int64{}, map[history.Link]nemesis.Probes{}
+	for _, l := range f.cluster.cfg.Links {
+		from, to := f.byName[l.From], f.byName[l.To]
+		t := replies[to.name].Heard[from.ip]
+		m.Up[l] = t.Came > 0
+		m.Probes[l] = nemesis.Probes{
+			Sent: r.sent[l], Came: t.Came, Twice: t.Twice, Overtaken: t.Overtaken, Least: t.Least, Mean: t.Mean, Within: linkError,
+		}
+		left, wasCut := replies[from.name].Out[to.ip]
+		if arrived, too := replies[to.name].In[from.ip]; wasCut || too {
+			m.Dropped[l] = left + arrived
+		}
+		if n, met := replies[from.name].Met[to.ip]; met {
+			m.Impaired[l] = n
+		}
+	}
+	return m, nil
+}
