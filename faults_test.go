@@ -159,7 +159,7 @@ func TestLatenciesThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%s: want a refusal with %q, got %v", text, want, err)
 		}
 	}
-	if _, err := (Test{Target: "mariadb", Latency: map[string]time.Duration{"n1-n2": time.Second}}).Complete(); err == nil || !strings.Contains(err.Error(), "simulated world only") {
+	if _, err := (Test{Target: "mariadb", Latency: map[string]time.Duration{"n1-n2": time.Second}}).Complete(); err != nil {
 		t.Errorf("in containers: %v", err)
 	}
 }

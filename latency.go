@@ -31,9 +31,6 @@ func ParseLatency(text string) (map[string]time.Duration, error) {
 
 // standing looks up the links whose latency was given.
 func (p *plan) standing() error {
-	if len(p.Latency) > 0 && p.World != "sim" {
-		return usage("latency can be given to links of the simulated world only, not to those of the world %s", p.World)
-	}
 	p.latency = map[history.Link]time.Duration{}
 	for _, name := range slices.Sorted(maps.Keys(p.Latency)) {
 		d := p.Latency[name]

@@ -77,6 +77,6 @@ Exit status: 0 every claim holds, 1 a claim is violated, 2 unknown,
 		PersistentPreRun: func(*cobra.Command, []string) { reachedCommand = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(status), soakCommand(status), replayCommand(status), shrinkCommand(), checkCommand(status), exportCommand(), explainCommand(), listCommand(), cleanCommand())
+	root.AddCommand(runCommand(status), soakCommand(status), replayCommand(status), shrinkCommand(), checkCommand(status), exportCommand(), explainCommand(), listCommand(), doctorCommand(), cleanCommand())
 	return root
 }

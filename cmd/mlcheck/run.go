@@ -90,7 +90,7 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.DurationVar(&f.test.Time, "time", 0, "how long the sessions run (default 20s)")
 	fl.DurationVar(&f.test.Timeout, "timeout", 0, "of one operation (default 5s)")
 	fl.DurationVar(&f.test.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
-	fl.StringVar(&f.latency, "latency", "", "how long messages take along some links of the simulated world: n1-n2=90ms both ways, n1>n2=90ms one way; several with commas (default: 0.5 to 5.5 ms, drawn)")
+	fl.StringVar(&f.latency, "latency", "", "how long messages take along some links during the whole run: n1-n2=90ms both ways, n1>n2=90ms one way; several with commas (default: in the simulated world 0.5 to 5.5 ms, drawn; between containers nothing is added)")
 	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: "+strings.Join(nemesis.KindNames(), ", "))
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/targets"
@@ -24,6 +25,8 @@ type Config struct {
 	Links  []history.Link // who replicates to whom; nil: everybody to everybody
 	System targets.System // must be [targets.Containers]
 	Seed   uint64         // of what chance does to packets
+	// Latency is what a link takes for the whole run, beside its natural time.
+	Latency map[history.Link]time.Duration
 	// Keep leaves the nodes up at Close; see [Cluster.RemoveCommand].
 	Keep bool
 	// Progress is told what happens, in lines, during the start; nil: nobody is.

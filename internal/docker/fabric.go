@@ -115,9 +115,11 @@ func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State 
 			part.Out = append(part.Out, f.byName[l.To].ip)
 		}
 	}
-	for _, l := range s.Links {
-		if l.From == n.name {
-			part.Impaired = append(part.Impaired, agent.Impaired{To: f.byName[l.To].ip, Link: onPackets(l.Impairment)})
+	for _, l := range f.cluster.cfg.Links {
+		i := s.Impairs(l)
+		i.Delay += f.cluster.cfg.Latency[l]
+		if l.From == n.name && i != (nemesis.Impairment{}) {
+			part.Impaired = append(part.Impaired, agent.Impaired{To: f.byName[l.To].ip, Link: onPackets(i)})
 		}
 	}
 	for _, c := range s.Clocks {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/dockertest"
 	"github.com/mlcheck/mlcheck/nemesis"
 )
 
@@ -66,5 +67,44 @@ func TestABadLinkCountsWhatTheTargetSends(t *testing.T) {
 	}
 	if n := measure(t, c).Impaired[bad]; n < 3 { // a connection, a question, and its end
 		t.Errorf("%d packets of a conversation were counted", n)
+	}
+}
+
+func TestALinkHasItsLatencyForTheWholeRun(t *testing.T) {
+	slow := history.Link{From: "n1", To: "n3"}
+	c := started(t, func(cfg *Config, _ *echo) { cfg.Latency = map[history.Link]time.Duration{slow: 150 * time.Millisecond} })
+	bad := nemesis.LinkState{Link: slow, Impairment: nemesis.Impairment{Delay: 100 * time.Millisecond}}
+	for _, s := range []struct {
+		state nemesis.State
+		want  time.Duration
+	}{{nemesis.State{}, 150 * time.Millisecond}, {nemesis.State{Links: []nemesis.LinkState{bad}}, 250 * time.Millisecond}, {nemesis.State{}, 150 * time.Millisecond}} {
+		apply(t, c, s.state)
+		for l, p := range measure(t, c).Probes {
+			if slow := l == slow; p.Came != p.Sent || slow != (p.Least >= s.want) {
+				t.Errorf("%+v: %v: %+v", s.state, l, p)
+			}
+		}
+	}
+}
+
+func TestTheDoctorTriesEveryKindOfFault(t *testing.T) {
+	eng := dockertest.Engine(t)
+	run := runID(t)
+	h, err := Examine(t.Context(), run, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothingLeft(t, eng, run)
+	found := map[string]bool{}
+	for _, a := range h.Abilities {
+		found[a.Kind] = a.Works
+		if a.Works != (a.Kind != nemesis.Crash) || a.How == "" {
+			t.Errorf("%+v", a)
+		}
+	}
+	for _, k := range nemesis.Kinds() {
+		if _, ok := found[k.Name]; !ok {
+			t.Errorf("%s was not tried", k.Name)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (f *fabric) newRound() round {
 		i := f.state.Impairs(l)
 		r.sent[l] = max(agent.Probes, f.owed[l], i.Probes())
 		r.cut[l], r.lossy[l] = f.state.Cuts(l), i.Loss > 0
-		r.longest = max(r.longest, i.Longest())
+		r.longest = max(r.longest, i.Longest()+f.cluster.cfg.Latency[l])
 		delete(f.owed, l)
 	}
 	return r

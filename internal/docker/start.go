@@ -120,9 +120,26 @@ func (c *Cluster) deploy(ctx context.Context) error {
 	if err := c.system.Wire(ctx, c.Nodes()); err != nil {
 		return fmt.Errorf("the nodes cannot be wired: %w", err)
 	}
+	if err := c.slowLinks(ctx); err != nil {
+		return err
+	}
 	c.cfg.Progress("%d × %s are up and wired after %.1f s", len(c.nodes), c.cfg.Target, time.Since(began).Seconds())
 	c.base = time.Now()
 	return nil
+}
+
+// slowLinks gives links the latency that they have for the whole run. Every State,
+// also the healthy one, has it from then on.
+func (c *Cluster) slowLinks(ctx context.Context) error {
+	if len(c.cfg.Latency) == 0 {
+		return nil
+	}
+	for _, n := range c.nodes {
+		if why := n.hello.ImpairWhy; why != "" {
+			return fmt.Errorf("links cannot be given a latency at %s: %s", n.name, why)
+		}
+	}
+	return c.fabric.heal(ctx)
 }
 
 // each does the same for all nodes side by side. The first failure ends the

@@ -39,11 +39,22 @@ type held struct {
 }
 
 // failure is why a process could not be patched, and which one it was: the number
-// alone may come back.
+// alone may come back. A process that is just about to run another program has no
+// vDSO for a moment, so that a failure is one only when it has lasted.
 type failure struct {
-	why  error
+	why  error // nil: it is none of ours
 	exec string
+	n    int // how often it was tried
 }
+
+// lasting is after how many tries a failure is one, and between is how long Set
+// waits between two.
+const (
+	lasting = 25
+	between = 10 * time.Millisecond
+)
+
+func (f failure) lasts() bool { return f.why == nil || f.n >= lasting }
 
 // Keep starts to keep the clocks of all processes that mine says yes to. It asks
 // once for each process and program. Those that are there are patched when it
@@ -110,11 +121,16 @@ func (k *Keeper) consider(pid int) {
 		}
 		k.forget(h) // it runs another program, or its number belongs to another process
 	}
-	if f, ok := k.failed[pid]; ok && f.exec == program(pid) {
+	now := program(pid)
+	f, ok := k.failed[pid]
+	switch {
+	case ok && f.exec == now && f.lasts():
 		return
+	case !ok || f.exec != now:
+		f = failure{exec: now}
 	}
 	if !k.mine(pid) {
-		k.failed[pid] = failure{nil, program(pid)}
+		k.failed[pid] = f
 		return
 	}
 	delete(k.failed, pid)
@@ -128,7 +144,8 @@ func (k *Keeper) consider(pid int) {
 		_ = p.Close()
 	}
 	if !errors.Is(err, ErrGone) {
-		k.failed[pid] = failure{err, program(pid)}
+		f.why, f.n = err, f.n+1
+		k.failed[pid] = f
 	}
 }
 
@@ -169,10 +186,25 @@ func (k *Keeper) Set(c Clock) error {
 			errs = append(errs, err)
 		}
 	}
-	if err := k.look(); err != nil { // whoever has just started is not to be missed
-		errs = append(errs, err)
+	for { // whoever has just started is not to be missed
+		if err := k.look(); err != nil {
+			errs = append(errs, err)
+		}
+		if !k.starting() {
+			return errors.Join(append(errs, k.problems()...)...)
+		}
+		time.Sleep(between)
 	}
-	return errors.Join(append(errs, k.problems()...)...)
+}
+
+// starting says whether a process could not be patched that may yet be.
+func (k *Keeper) starting() bool {
+	for _, f := range k.failed { // the order does not show
+		if !f.lasts() {
+			return true
+		}
+	}
+	return false
 }
 
 // Processes are the processes whose clocks are kept, in ascending order.
@@ -192,7 +224,8 @@ func (k *Keeper) Problems() error {
 func (k *Keeper) problems() []error {
 	var errs []error
 	for _, pid := range slices.Sorted(maps.Keys(k.failed)) {
-		if why := k.failed[pid].why; why != nil {
+		if f := k.failed[pid]; f.why != nil && f.lasts() {
+			why := f.why
 			errs = append(errs, fmt.Errorf("the clock of process %d cannot be skewed: %w", pid, why))
 		}
 	}

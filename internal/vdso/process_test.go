@@ -425,3 +425,41 @@ func BenchmarkSet(b *testing.B) {
 		}
 	}
 }
+
+func TestAProcessThatCannotBePatchedIsAProblemOnceItLasts(t *testing.T) {
+	kit := mustKit(t)
+	c := start(t, "tell", os.Args[0])
+	_, at, _, err := mapping(c.pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := write(c.pid, []patch{{at + kit.place - 8, []byte{1, 2, 3}}}); err != nil {
+		t.Fatal(err)
+	}
+	k := keepOnly(t, c.pid)
+	if err := k.Set(Clock{Offset: time.Hour}); !errors.Is(err, ErrForeign) {
+		t.Errorf("got %v", err)
+	}
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A program that has only just been executed has no vDSO yet, or one without us.
+func TestProgramsThatComeAndGoAreNoProblem(t *testing.T) {
+	c := start(t, "tell", "bash", "-s")
+	k := keepOnly(t, c.pid)
+	clock := Clock{Since: time.Now(), Offset: time.Hour}
+	for range 20 {
+		if _, err := fmt.Fprintln(c.in, "for i in 1 2 3 4 5; do /bin/true; done"); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Set(clock); err != nil {
+			t.Error(err)
+		}
+	}
+	offBy(t, c, `echo ${EPOCHREALTIME/[.,]/}`, time.Microsecond, clock)
+	if err := errors.Join(k.Problems(), k.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,192 @@
+package docker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/agent"
+	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// Ability is what was found about one kind of fault, on a pair of nodes that was
+// made for it.
+type Ability struct {
+	Kind  string // of fault
+	Works bool
+	How   string // the mechanism; where it does not work: why
+}
+
+// Health is what Examine has found.
+type Health struct {
+	Engine    string        // what answers, and where
+	Deploy    time.Duration // how long a pair of nodes took
+	Abilities []Ability
+}
+
+// Examine deploys a pair of nodes and tries every kind of fault on them: each is made,
+// proved, and healed. Everything is removed again.
+func Examine(ctx context.Context, run string, progress func(format string, args ...any)) (_ Health, err error) {
+	var h Health
+	eng, err := open(ctx)
+	if err != nil {
+		return h, err
+	}
+	info, err := eng.Info(ctx)
+	if err := errors.Join(err, eng.Close()); err != nil {
+		return h, fmt.Errorf("the container engine does not say what it is: %w", err)
+	}
+	h.Engine = fmt.Sprintf("engine %s at %s, %s/%s", info.Version, info.Endpoint, info.OS, info.Arch)
+	began := time.Now()
+	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Progress: progress})
+	if err != nil {
+		return h, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, c.Close(ctx))
+	}()
+	h.Deploy = time.Since(began)
+	for _, t := range trials {
+		h.Abilities = append(h.Abilities, c.try(ctx, t))
+		if ctx.Err() != nil {
+			return h, fmt.Errorf("the examination was ended: %w", context.Cause(ctx))
+		}
+	}
+	return h, nil
+}
+
+// trial is one kind of fault: how it is made here, the State that has it, and what
+// a measurement must show.
+type trial struct {
+	kind, how string
+	state     nemesis.State
+	shows     func(nemesis.Measured) bool
+}
+
+var (
+	there = history.Link{From: "n1", To: "n2"}
+	back  = history.Link{From: "n2", To: "n1"}
+)
+
+// trials are the kinds of faults that a State can hold.
+var trials = []trial{
+	{
+		nemesis.Partition, "packets are dropped by nftables in each node's own network, one direction at a time",
+		nemesis.State{Cut: []history.Link{there}},
+		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] },
+	},
+	{
+		nemesis.Link, "packets wait, get lost or come twice in a queue of the agent (NFQUEUE)",
+		nemesis.State{Links: []nemesis.LinkState{{Link: there, Impairment: nemesis.Impairment{Delay: 200 * time.Millisecond}}}},
+		func(m nemesis.Measured) bool {
+			return m.Probes[there].Least >= 200*time.Millisecond && m.Probes[back].Least < 100*time.Millisecond
+		},
+	},
+	{
+		nemesis.Clock, "the vDSO of each process is patched; a target may choose libfaketime instead",
+		nemesis.State{Clocks: []nemesis.ClockState{{Node: "n1", Offset: time.Hour}}},
+		func(m nemesis.Measured) bool {
+			return (m.Clocks["n1"]-time.Hour).Abs() < time.Minute && m.Clocks["n2"].Abs() < time.Minute
+		},
+	},
+	{
+		nemesis.Pause, "the engine freezes the processes of a container",
+		nemesis.State{Paused: []string{"n1"}},
+		func(m nemesis.Measured) bool {
+			return m.Nodes["n1"].Is == nemesis.Paused && m.Nodes["n2"].Is == nemesis.Up
+		},
+	},
+	{
+		nemesis.Kill, "the engine kills all processes of a container (SIGKILL), and starts it again",
+		nemesis.State{Down: []nemesis.DownState{{Node: "n1"}}},
+		func(m nemesis.Measured) bool {
+			return m.Nodes["n1"].Is == nemesis.Down && m.Nodes["n2"].Is == nemesis.Up
+		},
+	},
+	{
+		nemesis.Crash, "", nemesis.State{Down: []nemesis.DownState{{Node: "n1", Power: true}}}, nil,
+	},
+}
+
+// try makes one fault, proves it, and heals.
+func (c *Cluster) try(ctx context.Context, t trial) Ability {
+	if why := c.fabric.Cannot(t.state); len(why) > 0 {
+		return Ability{t.kind, false, strings.Join(why, "; ")}
+	}
+	no := func(format string, args ...any) Ability { return Ability{t.kind, false, fmt.Sprintf(format, args...)} }
+	m, err := c.trial(ctx, t.state)
+	switch {
+	case err != nil:
+		return no("it was tried and failed: %v", err)
+	case !t.shows(m):
+		return no("it was tried, and no measurement showed it")
+	}
+	m, err = c.trial(ctx, nemesis.State{})
+	switch {
+	case err != nil:
+		return no("it cannot be healed: %v", err)
+	case t.shows(m) || !m.Up[there] || !m.Up[back] || m.Nodes["n1"].Is != nemesis.Up:
+		return no("it was tried, and stayed after it was healed")
+	}
+	return Ability{t.kind, true, t.how}
+}
+
+func (c *Cluster) trial(ctx context.Context, s nemesis.State) (nemesis.Measured, error) {
+	if err := c.fabric.Apply(ctx, s); err != nil {
+		return nemesis.Measured{}, err
+	}
+	return c.fabric.Measure(ctx)
+}
+
+// patient is a target that does nothing but tell the time: an echo of the agent's.
+type patient struct{}
+
+const patientPort = 7000
+
+func (patient) Spec(string) targets.Spec {
+	return targets.Spec{
+		Image: targets.OwnBinary, Command: []string{"agent", "echo", strconv.Itoa(patientPort)},
+		Port: patientPort, Startup: 20 * time.Second, Clock: agent.VDSO,
+	}
+}
+
+func (p patient) Ready(ctx context.Context, n targets.Node) error {
+	_, err := p.Clock(ctx, n)
+	return err
+}
+
+func (patient) Wire(context.Context, []targets.Node) error { return nil }
+
+func (patient) Connect(context.Context, targets.Node) (targets.Client, error) {
+	return nil, errors.New("nobody works with this target")
+}
+
+func (patient) Clock(ctx context.Context, n targets.Node) (time.Time, error) {
+	conn, err := n.Dial(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer func() { _ = conn.Close() }()
+	if d, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(d); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if _, err := fmt.Fprintln(conn, "clock"); err != nil {
+		return time.Time{}, err
+	}
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return time.Time{}, err
+	}
+	nanos, err := strconv.ParseInt(strings.TrimSpace(answer), 10, 64)
+	return time.Unix(0, nanos), err
+}
