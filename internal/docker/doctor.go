@@ -114,6 +114,9 @@ var trials = []trial{
 	{
 		nemesis.Crash, "", nemesis.State{Down: []nemesis.DownState{{Node: "n1", Power: true}}}, nil,
 	},
+	{
+		nemesis.Disk, "", nemesis.State{Disks: []nemesis.DiskState{{Node: "n1", DiskTrouble: nemesis.DiskTrouble{Full: true}}}}, nil,
+	},
 }
 
 // try makes one fault, proves it, and heals.
