@@ -87,12 +87,12 @@ func rows() []Test {
 			}
 		}
 	}
-	return append(all, tokenRows()...)
+	return append(all, moreRows()...)
 }
 
 func TestTheReferenceStoreKeepsWhatItClaims(t *testing.T) {
 	for _, test := range rows() {
-		name := fmt.Sprint(test.Topology, " ", test.Options["policy"], " ", test.Options["delivery"], " reads ", test.Options["reads"], " token ", test.Options["token"], " followers ", test.Followers, " ", test.Workload)
+		name := fmt.Sprint(test.Topology, " ", test.Options["policy"], " ", test.Options["delivery"], " reads ", test.Options["reads"], " token ", test.Options["token"], " followers ", test.Followers, " failover ", test.Options["failover"], " ", test.Workload)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			chances, leaders := map[string]int{}, test.Leaders

@@ -68,6 +68,10 @@ var truths = slices.Concat([]truth{
 	{"certify-nothing", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
 	{"certify-before-reading", opts("policy", "certify"), "all-to-all", "rmw", "no-lost-updates", []string{"linearizable", "cm"}},
 	{"follower-parallel-apply", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-writes", []string{"writes-follow-reads"}},
+	{"fenced-home-serves-on", opts("policy", "home", "failover", "majority"), "all-to-all", "register", "linearizable", slices.Concat(reads, states)},
+	{"elected-before-caught-up", opts("policy", "home", "failover", "majority"), "all-to-all", "register", "linearizable", slices.Concat(reads, states)},
+	{"vote-forgotten", opts("policy", "home", "failover", "majority"), "all-to-all", "register", "linearizable", slices.Concat(reads, states)},
+	{"lease-by-skewed-clock", opts("policy", "home", "failover", "majority"), "all-to-all", "register", "linearizable", reads},
 	{"token-ignored", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "register", "read-your-writes", []string{"cc", "ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 	{"token-of-own-writes", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", "rmw", "cc", []string{"ccv", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}},
 }, diskTruths)
@@ -81,7 +85,7 @@ func (tr truth) test(seed uint64) Test {
 	}
 	test := Test{
 		Topology: tr.topology, Workload: tr.workload, Nemesis: nemesis, Time: 10 * time.Second,
-		Leaders: 3, Followers: followersFor[tr.defect], Moves: moving(tr.workload), Seed: seed, Options: options,
+		Leaders: 3, Moves: moving(tr.workload), Seed: seed, Options: options,
 	}
 	if tune := tuned[tr.defect]; tune != nil {
 		tune(&test)

@@ -1,6 +1,9 @@
 package mlcheck
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // exposedBy are the faults that a defect shows under, where they are not the usual.
 var exposedBy = map[string][]string{
@@ -19,8 +22,11 @@ var exposedBy = map[string][]string{
 var tuned = map[string]func(*Test){
 	// Somebody must have read what a crash takes, and read it again at the same leader.
 	// A key must be written again soon after a restart.
-	"stamp-restarts":         func(t *Test) { t.Keys, t.Sessions = 2, 15 },
-	"visible-before-written": func(t *Test) { t.Keys, t.Sessions, t.Reads = 2, 15, Share(0.8) },
+	"stamp-restarts":          func(t *Test) { t.Keys, t.Sessions = 2, 15 },
+	"visible-before-written":  func(t *Test) { t.Keys, t.Sessions, t.Reads = 2, 15, Share(0.8) },
+	"follower-parallel-apply": func(t *Test) { t.Followers = 3 },
+	"vote-forgotten":          func(t *Test) { t.Nemesis, t.Timeout = []string{"partition", "crash"}, time.Second },
+	"lease-by-skewed-clock":   func(t *Test) { t.Timeout = 200 * time.Millisecond }, // who waits reads nothing stale
 }
 
 // diskTruths are the defects that need a restart, a disk or a tombstone to show.

@@ -64,6 +64,10 @@ func (m *machine) atHome(client string, o order, wall time.Time) {
 			return
 		}
 	}
+	if m.cfg.failsOver() {
+		m.orderAtHome(client, m.groups[home], o, wall)
+		return
+	}
 	if home == m.me || !o.writes() && (m.cfg.reads == readsLocal || m.cfg.has(homeReadsLocal)) {
 		m.reply(client, m.perform(&o, ticket{}, wall))
 		return
@@ -137,7 +141,9 @@ func (m *machine) askedBy(p *peer, d *dec, wall time.Time) {
 	m.central.decidedOn(t)
 	if kind == askHome {
 		o := d.order()
-		if d.err == nil {
+		if d.err == nil && m.cfg.failsOver() {
+			m.take(m.groups[m.homeOf(o.steps[0].Key)], t, o, wall)
+		} else if d.err == nil {
 			m.answer(p, t.number, m.perform(&o, t, wall))
 		}
 		return

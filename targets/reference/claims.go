@@ -90,6 +90,12 @@ func promises(cfg config) [][]string {
 		}
 		return more
 	case "home":
+		switch cfg.failover {
+		case failoverAsync, failoverLease: // the old home's tail is discarded
+			return [][]string{{"convergence", "conflict-policy"}}
+		case failoverMajority:
+			return [][]string{kept, {"no-lost-updates", "linearizable", "cm", "ccv", "conflict-policy"}, ordered, causally}
+		}
 		if cfg.reads == readsLocal {
 			return [][]string{kept, {"no-lost-updates", "no-stale-wins", "monotonic-reads", "deletes-stay-deleted"}}
 		}

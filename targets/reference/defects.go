@@ -34,6 +34,10 @@ const (
 	homeReadsLocal  = "home-reads-locally"
 	certifyNothing  = "certify-nothing"
 	certifyBackward = "certify-before-reading"
+	fencedServes    = "fenced-home-serves-on"
+	homeBehind      = "elected-before-caught-up"
+	voteForgotten   = "vote-forgotten"
+	leaseReads      = "lease-by-skewed-clock"
 	tokenIgnored    = "token-ignored"
 	parallelFollow  = "follower-parallel-apply"
 	tokenOfWrites   = "token-of-own-writes"
@@ -51,6 +55,7 @@ type defect struct {
 var (
 	relayed = []string{"ring", "star"}
 	meshed  = []string{"all-to-all"}
+	home    = []string{"home"}
 	stamped = []string{"lww-hlc", "lww-lamport"}
 )
 
@@ -80,6 +85,10 @@ var defects = append([]defect{
 	{certifyNothing, "transactions are ordered but not checked", []string{"certify"}, "", nil},
 	{certifyBackward, "a transaction is checked when it arrives, and put into the order with the next timer", []string{"certify"}, "", nil},
 	{parallelFollow, "a follower applies by two workers that do not wait for each other (MySQL's parallel replicas without preserved commit order)", stamped, "", nil},
+	{fencedServes, "-o failover=majority: a home executes and acknowledges at once, without asking whether it still is the home (MongoDB before majority write concern)", home, "", nil},
+	{homeBehind, "-o failover=majority: leaders vote for a new home whose log lacks what theirs has", home, "", nil},
+	{voteForgotten, "-o failover=majority: votes and entries are told before they are on disk, so that a leader that loses power votes again and lacks what it has confirmed (Raft without fsync)", home, "", nil},
+	{leaseReads, "-o failover=majority: a home answers reads without asking while its lease lasts by its wall clock", home, "", nil},
 	{tokenIgnored, "a leader serves a session that has moved at once, whatever its token says", nil, "", nil},
 	{tokenOfWrites, "a token names what its session has written, and not what it has read", nil, "", nil},
 }, diskDefects...)
@@ -111,6 +120,10 @@ func (c config) checkDefect() error {
 			return fmt.Errorf("-o defect=%s is a mistake of delivery %s, not of %s", d.name, d.delivery, c.delivery)
 		case len(d.topologies) > 0 && !slices.Contains(d.topologies, c.topology):
 			return fmt.Errorf("-o defect=%s is a mistake of topology %s, not of %s", d.name, strings.Join(d.topologies, " or "), c.topology)
+		case slices.Contains([]string{fencedServes, homeBehind, voteForgotten, leaseReads}, d.name) && !c.byMajority():
+			return fmt.Errorf("-o defect=%s is a mistake of -o failover=majority", d.name)
+		case slices.Contains([]string{splitBrain, wrongHome, homeReadsLocal}, d.name) && c.failsOver():
+			return fmt.Errorf("-o defect=%s is a mistake of -o failover=none", d.name)
 		case c.followers == 0 && d.name == parallelFollow:
 			return fmt.Errorf("-o defect=%s is a mistake of followers: --followers says how many there are", d.name)
 		case !c.tokens && (d.name == tokenIgnored || d.name == tokenOfWrites):

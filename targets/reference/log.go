@@ -15,6 +15,8 @@ const (
 	recConfirmed = 'c' // up to this position a peer has confirmed what it was sent
 	recLives     = 'l' // a peer has started: of how many starts this leader knows, and what it has received since
 	recSync      = 'y' // nothing, but it is on disk with all before it
+	recEpoch     = 'e' // a group's epoch, and who has this leader's vote in it
+	recEntry     = 'n' // an entry of a group's log; it discards all after it
 	recDeclined  = 'd' // an order of another leader that came to nothing
 )
 

@@ -26,7 +26,8 @@ type machine struct {
 	ticks   int      // timers that have rung
 	updates []update // everything applied, in order, where it may be asked for
 	central central
-	held    []held // orders that wait for what their sessions have seen
+	groups  []*group // where another leader becomes home to keys whose home is away
+	held    []held   // orders that wait for what their sessions have seen
 	defects delayed
 	out     []targets.Out
 	rooms   rooms
@@ -49,9 +50,11 @@ func newMachine(cfg config, name string, d targets.Disk) *machine {
 			m.peers = append(m.peers, &peer{name: other, id: id, sends: to, receives: from, early: map[uint64]update{}})
 		}
 	}
+	m.groups = newGroups(cfg)
 	m.traceBegan()
 	m.recoverFrom(d)
 	m.begins()
+	m.beginGroups()
 	m.central.number = m.life << 32 // no ticket is given out twice
 	return m
 }
@@ -82,6 +85,7 @@ func (m *machine) Step(in targets.In) []targets.Out {
 		m.emit(targets.Out{Kind: targets.Timer, After: resend})
 	case targets.Timer:
 		m.tick()
+		m.tickGroups(in.Wall)
 		m.emit(targets.Out{Kind: targets.Timer, After: resend})
 	case targets.Message:
 		m.message(in)
@@ -104,7 +108,7 @@ func (m *machine) message(in targets.In) {
 		return
 	}
 	p, d := m.peers[i], &dec{b: in.Body}
-	switch d.byte() {
+	switch kind := d.byte(); kind {
 	case msgAck:
 		m.confirmed(p, d)
 	case msgUpdates:
@@ -127,6 +131,8 @@ func (m *machine) message(in targets.In) {
 		m.complete(p, d)
 	case msgSnapshot:
 		m.snapshot(d)
+	case msgStand, msgVote, msgEntries, msgPosition:
+		m.groupMessage(kind, p, d, in.Wall)
 	}
 }
 

@@ -19,7 +19,9 @@ func (m *machine) recoverFrom(d targets.Disk) {
 // it was written: nobody was told of it.
 func (m *machine) recover(record []byte) {
 	d := &dec{b: record}
-	switch d.byte() {
+	switch kind := d.byte(); kind {
+	case recEpoch, recEntry:
+		m.recoverGroup(kind, d)
 	case recStart:
 		m.begins()
 	case recUpdate:

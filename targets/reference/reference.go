@@ -43,6 +43,7 @@ func (Target) Options() []targets.Option {
 			Name: "reads", Default: readsDecided, Values: []string{readsDecided, readsLocal},
 			Help: "policies home and certify: decided, reads go where writes go, to the home or through the order; local, every leader answers from what it has",
 		},
+		{Name: "failover", Default: failoverNone, Values: []string{failoverNone, failoverAsync, failoverLease, failoverMajority}, Help: failoverHelp},
 		{
 			Name: "context", Default: on, Values: []string{on, off},
 			Help: "policy siblings: off, a write does not say what its client had read, so it replaces nothing, and siblings grow",
@@ -84,6 +85,7 @@ type config struct {
 	traced   bool // leaders tell what they do, see Traced
 
 	followers  int // how many of the nodes
+	failover   string
 	durability string
 	tombstones string
 }
@@ -101,7 +103,8 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 		nodes: slices.Concat(c.Nodes, c.Followers), followers: len(c.Followers), links: append(links, below(c.Nodes, c.Followers)...),
 		topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
 		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"], tombstones: c.Options["tombstones"],
-		defect: c.Options["defect"],
+		failover: c.Options["failover"],
+		defect:   c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
 		return targets.Plan{}, err
@@ -130,6 +133,9 @@ func (c config) header() string {
 	if c.blind {
 		return "siblings-without-context"
 	}
+	if c.failsOver() {
+		return "home-" + c.failover
+	}
 	return cmp.Or(c.policy.header, c.policy.name)
 }
 
@@ -142,6 +148,9 @@ func (c config) check() error {
 		case c.delivery != fifo && c.delivery != causal:
 			return fmt.Errorf("policy %s applies changes in the order of the leader that decided, which needs the delivery fifo or causal, not %s", p.name, c.delivery)
 		}
+	}
+	if err := c.checkFailover(); err != nil {
+		return err
 	}
 	if c.blind && !c.policy.asked {
 		return fmt.Errorf("-o context=off is an option of policy siblings, under which writes say what they replace; %s has no such context", c.policy.name)

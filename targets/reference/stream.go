@@ -168,7 +168,7 @@ func (m *machine) next(p *peer) (uint64, bool) {
 // unconfirmed is how many updates have not been confirmed by the peers that they
 // are for, or wait here.
 func (m *machine) unconfirmed() int {
-	n := m.strangers() + len(m.held) + len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
+	n := m.strangers() + m.unsettled() + len(m.held) + len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
 	for _, p := range m.peers {
 		n += len(p.early)
 		if p.sends {

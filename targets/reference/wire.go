@@ -315,6 +315,10 @@ const (
 	msgHello    = 'h' // peer: it has started: what it has forgotten of its streams, and what it has
 	msgComplete = 'c' // peer: such a leader lacks nothing of its own that the sender has
 	msgSnapshot = 'S' // peer: everything that it holds (a defect)
+	msgStand    = 'v' // peer: to be elected as home of a group
+	msgVote     = 'w' // peer: so it be
+	msgEntries  = 'e' // peer: entries of a group's log, or that its home is there
+	msgPosition = 'p' // peer: up to where the logs are the same
 	askSteps    = 's' // client: perform steps
 	askStatus   = 'q' // client: what is applied, what is held back, the clock
 	tellOK      = 'o'

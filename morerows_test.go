@@ -6,11 +6,9 @@ import (
 	"github.com/mlcheck/mlcheck/targets"
 )
 
-// followersFor are the defects that only followers show.
-var followersFor = map[string]int{"follower-parallel-apply": 3}
-
-// tokenRows are configurations whose sessions move and hand over what they have seen.
-func tokenRows() []Test {
+// moreRows are configurations with tokens, followers, links, writers without context,
+// and homes that fail over.
+func moreRows() []Test {
 	var all []Test
 	for _, row := range []struct{ policy, delivery, topology, reads, workload string }{
 		{"none", "causal", "all-to-all", "decided", "register"},
@@ -72,6 +70,14 @@ func tokenRows() []Test {
 			test.Leaders = 3
 		}
 		all = append(all, test)
+	}
+	for _, failover := range []string{"async", "lease", "majority"} {
+		for _, workload := range []string{"register", "rmw", "causal", "removals"} {
+			all = append(all, Test{
+				Topology: "all-to-all", Workload: workload, Nemesis: []string{"partition", "clock", "crash", "kill", "pause"}, Time: 8 * time.Second, Timeout: time.Second, Moves: moving(workload),
+				Options: map[string]string{"policy": "home", "reads": "decided", "failover": failover},
+			})
+		}
 	}
 	return all
 }
