@@ -11,15 +11,16 @@ const module = "github.com/mlcheck/mlcheck"
 
 // may says what each of the packages may import of this project.
 var may = map[string][]string{
-	"history":   {},
-	"checker/":  {"history"},
-	"checker":   {"history", "checker/linear", "checker/naive"},
-	"reports":   {"history", "checker"},
-	"nemesis":   {"history", "internal/stream"},
-	"targets":   {"history"},
-	"workload":  {"history", "internal/stream"},
-	"internal/": {"history", "nemesis", "targets", "internal/"},
-	"targets/":  {"history", "targets", "targets/serve", "internal/dockertest"},
+	"history":        {},
+	"checker/":       {"history"},
+	"checker":        {"history", "checker/linear", "checker/naive"},
+	"reports":        {"history", "checker"},
+	"nemesis":        {"history", "internal/stream"},
+	"targets":        {"history"},
+	"workload":       {"history", "internal/stream"},
+	"internal/truth": {"history", "targets/reference"},
+	"internal/":      {"history", "nemesis", "targets", "internal/"},
+	"targets/":       {"history", "targets", "targets/serve", "internal/dockertest"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -123,8 +123,12 @@ type lostDigit struct {
 func (ix *index) lostIncrements(r *Result) {
 	lost := map[int32][]*lostDigit{}
 	var inOrder []*lostDigit
-	for _, t := range ix.counterKeys() {
-		if exact := t.exactly(); exact != nil {
+	ts := ix.counterKeys()
+	ix.overcounted(ts)
+	for _, t := range ts {
+		if exact := t.exactly(); exact != nil && t.over {
+			r.count("counted twice, so what is missing is not known", 1)
+		} else if exact != nil {
 			lost[t.key] = ix.lostDigits(r, t.key, exact)
 			inOrder = append(inOrder, lost[t.key]...)
 		} else if off, s := t.ends(ix); off == missing || off == ambiguous {

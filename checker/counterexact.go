@@ -55,3 +55,17 @@ func (t *ternary) eachTime(ix *index, read int, v int64, f func(step int32, expo
 
 // times is how often the increment of 3^exponent is in a value.
 func times(v int64, exponent int) uint8 { return decode(max(0, v))[exponent] }
+
+// overcounted marks the counters of which some read shows an increment twice, or
+// one that nobody had asked for. One that took effect three times has left its digit
+// and looks like the next, so of these counters no value tells what is missing.
+func (ix *index) overcounted(ts []*counterKey) {
+	ix.counterReads(ts, func(t *counterKey, k int, _ int32, v int64) {
+		if exact := t.exactly(); exact != nil && !t.over {
+			if v < 0 { // beyond what 64 bits hold
+				t.over = true
+			}
+			exact.eachTime(ix, k, v, func(step int32, _ int, times uint8) { t.over = t.over || step < 0 || times > 1 })
+		}
+	})
+}

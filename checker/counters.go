@@ -16,6 +16,7 @@ type counterKey struct {
 	minus []int64
 	huge  bool     // the sums do not fit into 64 bits, so nothing is said
 	exact *ternary // not nil: every increment is another power of three
+	over  bool     // see overcounted
 
 	// Of the end: acknowledged increments count in full, and those that may have
 	// happened, or were on a disk that was wiped, widen the interval.

@@ -157,6 +157,25 @@ func TestAnExactCounterNamesTheIncrementThatWasLost(t *testing.T) {
 	}
 }
 
+// An increment by 1 that took effect three times leaves no 1 in the value: that it
+// was lost, or not shown to its own session, is not what happened.
+func TestAnIncrementThatCameThreeTimesIsNotCalledLost(t *testing.T) {
+	h := parse(t, history.Header{Policy: "crdt-counter"}, `
+		s1@n1 inc c 1
+		s1@n1 r c 1
+		s2@n2 inc c 9
+		s1@n1 r c 12
+		end quiet
+		final n1 r c 12
+		final n2 r c 12
+		final n3 r c 12`)
+	for name, want := range map[string]Verdict{"no-duplicates": Violated, "read-your-writes": Holds, "monotonic-reads": Holds, "durability": Holds} {
+		if r := check(t, name, h); r.Verdict != want {
+			t.Errorf("%s: %s, not %s: %s", name, r.Verdict, want, r.Reason)
+		}
+	}
+}
+
 func TestThirtyNineIncrementsFitAndAreDecoded(t *testing.T) {
 	v, all := int64(0), &ternary{}
 	for i := range digits {

@@ -65,7 +65,9 @@ type counterBreaches struct {
 func (ix *index) counterSessions(property string) *counterBreaches {
 	b := &counterBreaches{property: property}
 	of := map[int32]*counterKey{}
-	for _, t := range ix.counterKeys() {
+	ts := ix.counterKeys()
+	ix.overcounted(ts)
+	for _, t := range ts {
 		if !t.huge {
 			of[t.key] = t
 		}
@@ -130,7 +132,7 @@ func (t *counterKey) off(difference int64, n int) bool {
 // ownMissing is an own increment that a value certainly does not have in it, or -1.
 func (w *counterWalk) ownMissing(t *counterKey, v int64) int32 {
 	exact := t.exactly()
-	if exact == nil {
+	if exact == nil || t.over {
 		return -1
 	}
 	for i, s := range exact.of {
@@ -144,7 +146,7 @@ func (w *counterWalk) ownMissing(t *counterKey, v int64) int32 {
 // seenMissing is an increment that was in one value and is not in the next, or -1.
 func (t *counterKey) seenMissing(before, v int64) int32 {
 	exact := t.exactly()
-	if exact == nil {
+	if exact == nil || t.over {
 		return -1
 	}
 	for i, s := range exact.of {
@@ -158,7 +160,7 @@ func (t *counterKey) seenMissing(before, v int64) int32 {
 func (b *counterBreaches) judge(missed int32, off bool, t *counterKey, words func(missed int32) Finding) {
 	switch {
 	case missed < 0 && !off:
-	case missed < 0 && !t.oneWay():
+	case missed < 0 && (t.over || !t.oneWay()):
 		b.doubtful++
 	default:
 		if b.n++; b.n <= candidates {

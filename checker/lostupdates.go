@@ -255,7 +255,7 @@ func (ix *index) readBefore(w int32) int32 {
 	return -1
 }
 
-// overlapping counts pairs of read-modify-writes of one key at two leaders of
+// overlapping counts pairs of read-modify-writes of one key asked of two leaders of
 // which neither had ended when the other began. Those that read the same version
 // are chances already.
 func (ix *index) overlapping(us []rmw) int {
@@ -266,7 +266,7 @@ func (ix *index) overlapping(us []rmw) int {
 	for _, u := range us {
 		open = slices.DeleteFunc(open, func(v rmw) bool { return ix.h.Return(v.op) < ix.h.Index(u.readOp) })
 		for _, v := range open {
-			if ix.node(v.op) != ix.node(u.op) && ix.src[v.read] != ix.src[u.read] {
+			if ix.h.Node(v.op) != ix.h.Node(u.op) && ix.src[v.read] != ix.src[u.read] { // by whom they asked: a home that is kept to executes both
 				n++
 			}
 		}

@@ -147,6 +147,9 @@ func (fs *fates) byName() map[string]int {
 // orderedPairs counts pairs of acknowledged writes of one key at different
 // leaders of which one is causally before the other: O(w·k·log w).
 func (ix *index) orderedPairs() int {
+	if ix.served != nil {
+		return ix.askedElsewhere()
+	}
 	o, n := ix.co(), 0
 	for _, u := range ix.ackedWrites() {
 		for _, key := range ix.keysWritten(u) {
@@ -155,6 +158,23 @@ func (ix *index) orderedPairs() int {
 					n += o.keys.upTo(r, o.past(u, r.slot))
 				}
 			}
+		}
+	}
+	return n
+}
+
+// askedElsewhere counts, where leaders execute for each other, acknowledged writes
+// that follow the one before them of their key and were asked of another leader:
+// where a key has one home, no two leaders execute writes of it, and had to.
+func (ix *index) askedElsewhere() int {
+	o, n := ix.co(), 0
+	last := map[int32]int32{}
+	for _, u := range ix.ackedWrites() {
+		for _, key := range ix.keysWritten(u) {
+			if w, ok := last[key]; ok && ix.h.Node(ix.op(w)) != ix.h.Node(ix.op(u)) && o.before(w, u) {
+				n++
+			}
+			last[key] = u
 		}
 	}
 	return n

@@ -35,6 +35,7 @@ type TraceEntry struct {
 	Time   int64          // of the stamp; the stamp's other parts are Origin and Seq
 	Steps  []history.Step // Executed
 	Wrote  []history.Step // Committed, Applied: the changes
+	Past   [][]TraceDot   // Committed, where the policy asks for it: by change, what it replaces, directly or not
 	// Effect: the key, the cell of it (0: the register, else an element of a set),
 	// and what is left there, as the numbers that were written; of a counter the sum.
 	Key     string
@@ -43,14 +44,19 @@ type TraceEntry struct {
 	Sum     int64
 }
 
-// TraceVersion is one version that a leader holds.
-type TraceVersion struct {
+// TraceDot names a change: the N-th of an update, from 0.
+type TraceDot struct {
 	Origin string
 	Seq    uint64
-	N      int // which change of that update, from 0
-	Time   int64
-	Value  int64
-	Gone   bool // a delete or a removal
+	N      int
+}
+
+// TraceVersion is one version that a leader holds.
+type TraceVersion struct {
+	TraceDot
+	Time  int64
+	Value int64
+	Gone  bool // a delete or a removal
 }
 
 func (m *machine) tellTrace(e enc) {
@@ -88,8 +94,24 @@ func (m *machine) traceUpdate(kind byte, u update) {
 		wrote = append(wrote, history.Step{F: c.f, Key: c.key, Value: history.Int(c.value)})
 	}
 	e.steps(wrote)
+	if kind == TraceCommitted {
+		for _, c := range u.changes {
+			e.uint(uint64(len(c.past)))
+			for _, d := range c.past {
+				e.traceDot(d, m.cfg.nodes)
+			}
+		}
+	}
 	m.tellTrace(e)
 }
+
+func (e *enc) traceDot(d dot, nodes []string) {
+	e.string(nodes[d.node])
+	e.uint(d.seq)
+	e.uint(uint64(d.n))
+}
+
+func (d *dec) traceDot() TraceDot { return TraceDot{d.string(), d.uint(), int(d.uint())} }
 
 // traceEffect tells what is left in a cell after a change of an update.
 func (m *machine) traceEffect(key string, element int64, d dot, st stamp) {
@@ -107,9 +129,7 @@ func (m *machine) traceEffect(key string, element int64, d dot, st stamp) {
 	vs := r.cells[element]
 	e.uint(uint64(len(vs)))
 	for _, v := range vs {
-		e.string(m.cfg.nodes[v.node])
-		e.uint(v.seq)
-		e.uint(uint64(v.n))
+		e.traceDot(v.dot, m.cfg.nodes)
 		e.int(v.stamp.time)
 		e.int(v.value)
 		e.bool(v.gone())
@@ -130,12 +150,21 @@ func ReadTrace(body []byte) (TraceEntry, error) {
 		} else {
 			t.Wrote = d.steps()
 		}
+		if t.Kind == TraceCommitted {
+			t.Past = make([][]TraceDot, len(t.Wrote))
+			for i := range t.Past {
+				t.Past[i] = make([]TraceDot, d.count())
+				for j := range t.Past[i] {
+					t.Past[i][j] = d.traceDot()
+				}
+			}
+		}
 	case TraceEffect:
 		t.Origin, t.Seq, t.Time = d.string(), d.uint(), d.int()
 		t.Key, t.Element, t.Sum = d.string(), d.int(), d.int()
 		t.Left = make([]TraceVersion, d.count())
 		for i := range t.Left {
-			t.Left[i] = TraceVersion{d.string(), d.uint(), int(d.uint()), d.int(), d.int(), d.bool()}
+			t.Left[i] = TraceVersion{d.traceDot(), d.int(), d.int(), d.bool()}
 		}
 	default:
 		d.fail()

@@ -1,0 +1,183 @@
+package truth
+
+import (
+	"slices"
+
+	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/targets/reference"
+)
+
+// The ways in which a defect can hit operations.
+const (
+	Missing  = "missing"  // an update had no effect at some leader
+	Doubled  = "doubled"  // an update had its effect more than once at one leader
+	Early    = "early"    // an update had its effect before something that came before it
+	Backward = "backward" // an update's stamp is less than one of its past
+	Late     = "late"     // an update had its effect at its own leader after the moment in which it was made
+	Tied     = "tied"     // two writes of one key have equal times
+	Chosen   = "chosen"   // leaders hold different versions of a cell at the end
+	Dropped  = "dropped"  // a version is gone that nothing replaces
+	Shared   = "shared"   // two operations were made from one version
+	Stale    = "stale"    // a read that is not of what was written last
+	Behind   = "behind"   // a read of something older than its leader's, or its session's, past
+)
+
+// Hit are the operations that a defect has hit in one of these ways, as the
+// history numbers them.
+func (t *Truth) Hit(way string) map[int]bool {
+	hit := map[int]bool{}
+	add := func(ops ...int) {
+		for _, k := range ops {
+			hit[t.ops[k].Index] = true
+		}
+	}
+	breaches := func(bs []Breach) {
+		for _, b := range bs {
+			add(b.Ops...)
+		}
+	}
+	switch way {
+	case Missing:
+		breaches(t.missing())
+	case Doubled:
+		breaches(t.doubled())
+	case Early:
+		t.early(add)
+	case Backward:
+		t.eachPast(func(p, k int) {
+			if t.commit[p] >= 0 && t.commit[k] >= 0 && stampLess(t.told[t.commit[k]], t.told[t.commit[p]], t.h.Header.Nodes) {
+				add(k)
+			}
+		})
+	case Late:
+		t.late(add)
+	case Tied:
+		t.pairs(func(v, w write) {
+			if a, b := t.told[t.commit[v.op]], t.told[t.commit[w.op]]; a.Time == b.Time {
+				add(v.op, w.op)
+			}
+		})
+	case Chosen:
+		t.chosen(add)
+	case Dropped:
+		breaches(t.dropped())
+	case Shared:
+		t.shared(add)
+	case Stale:
+		for _, b := range t.outOfOrder() {
+			add(b.Ops[0])
+		}
+	case Behind:
+		for _, b := range t.staleReads(t.Really()) {
+			add(b.Ops[0])
+		}
+	}
+	return hit
+}
+
+// eachPast calls f with every operation and each that came before it.
+func (t *Truth) eachPast(f func(p, k int)) {
+	for k := range t.ops {
+		for p := range t.ops {
+			if t.really.Before(p, k) {
+				f(p, k)
+			}
+		}
+	}
+}
+
+// pairs calls f with any two changes of one cell that were made.
+func (t *Truth) pairs(f func(v, w write)) {
+	// The order does not show: hits are a set.
+	for _, ws := range t.writes {
+		for i, v := range ws {
+			for _, w := range ws[:i] {
+				if t.commit[v.op] >= 0 && t.commit[w.op] >= 0 {
+					f(v, w)
+				}
+			}
+		}
+	}
+}
+
+// effects calls f with every effect of an operation's update, in order.
+func (t *Truth) effects(f func(i, k int, e Told)) {
+	whose := map[string]int{}
+	for k, i := range t.commit {
+		if i >= 0 {
+			whose[update(t.told[i])] = k
+		}
+	}
+	for i, e := range t.told {
+		if k, ok := whose[update(e)]; ok && e.Kind == reference.TraceEffect {
+			f(i, k, e)
+		}
+	}
+}
+
+func (t *Truth) early(add func(...int)) {
+	there := map[string]bits{}
+	for _, node := range t.h.Header.Nodes {
+		there[node] = t.empty()
+	}
+	t.effects(func(_, k int, e Told) {
+		here := there[e.Node]
+		for p := range t.ops {
+			if t.commit[p] >= 0 && len(t.told[t.commit[p]].Wrote) > 0 && t.really.Before(p, k) && !here.has(p) {
+				add(k)
+			}
+		}
+		here.set(k)
+	})
+}
+
+func (t *Truth) late(add func(...int)) {
+	t.effects(func(_, k int, e Told) {
+		if e.Node == e.Origin && e.At > t.told[t.commit[k]].At {
+			add(k)
+		}
+	})
+}
+
+// chosen are the operations whose versions some leader holds at the end, in cells
+// of which another leader holds something else.
+func (t *Truth) chosen(add func(...int)) {
+	held := map[cell]map[string][]reference.TraceVersion{}
+	// The order does not show: hits are a set.
+	for node, cells := range t.left {
+		for c, vs := range cells {
+			if held[c] == nil {
+				held[c] = map[string][]reference.TraceVersion{}
+			}
+			held[c][node] = vs
+		}
+	}
+	// Nor here.
+	for c, at := range held {
+		first := at[t.h.Header.Nodes[0]]
+		for _, node := range t.h.Header.Nodes {
+			if slices.Equal(at[node], first) {
+				continue
+			}
+			for _, v := range append(slices.Clone(at[node]), first...) {
+				if k, ok := t.by[named{history.Write, c.key, v.Value}]; ok {
+					add(k)
+				}
+			}
+		}
+	}
+}
+
+func (t *Truth) shared(add func(...int)) {
+	// The order does not show: hits are a set.
+	for c := range t.writes {
+		us := t.updates(c)
+		for i, u := range us {
+			for _, v := range us[:i] {
+				if u.from == v.from {
+					add(u.op, v.op)
+				}
+			}
+		}
+	}
+}
