@@ -37,10 +37,10 @@ var diskTruths = []truth{
 	{"log-in-memory", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
 	{"log-cut-short", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
 	{"redo-twice", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", slices.Concat(reads, states)},
-	{"stamp-restarts", opts("policy", "lww-lamport", "delivery", "anti-entropy"), "all-to-all", "rmw", "no-stale-wins", slices.Concat(reads, states)},
+	{"stamp-restarts", opts("policy", "lww-lamport", "delivery", "anti-entropy"), "all-to-all", "rmw", "read-your-writes", slices.Concat(reads, states)},
 	{"positions-lost", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", slices.Concat(reads, states)},
 	{"position-before-update", opts("policy", "lww-hlc"), "all-to-all", "register", "convergence", slices.Concat(reads, states)},
-	{"tombstones-early", opts("policy", "lww-hlc"), "all-to-all", "churn", "deletes-stay-deleted", slices.Concat(reads, states)},
-	{"no-tombstones", opts("policy", "lww-hlc"), "all-to-all", "churn", "deletes-stay-deleted", slices.Concat(reads, states)},
+	{"tombstones-early", opts("policy", "lww-hlc"), "all-to-all", "churn", "convergence", slices.Concat(reads, states)},
+	{"no-tombstones", opts("policy", "lww-hlc"), "all-to-all", "churn", "convergence", slices.Concat(reads, states)},
 	{"set-by-arrival", opts("policy", "add-wins", "delivery", "unordered"), "all-to-all", "churn", "convergence", slices.Concat(reads, states)},
 }
