@@ -90,7 +90,7 @@ func (tr truth) test(seed uint64) Test {
 	}
 	test := Test{
 		Topology: tr.topology, Workload: tr.workload, Nemesis: nemesis, Time: length,
-		Leaders: 3, Followers: followersFor[tr.defect], Quiet: quiet, Moves: moving(tr.workload), Seed: seed, Options: options,
+		Leaders: 3, Quiet: quiet, Moves: moving(tr.workload), Seed: seed, Options: options,
 	}
 	if tune := tuned[tr.defect]; tune != nil {
 		tune(&test)
