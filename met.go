@@ -72,6 +72,9 @@ func (n *saboteur) ended(f nemesis.Fault, m nemesis.Measured) history.Event {
 	if met > 0 {
 		met = max(met-n.before[f.ID], 0)
 	}
+	if turns := n.met[f.ID]; turns > 0 {
+		met = max(met, 0) + turns
+	}
 	if f.Kind == nemesis.Partition {
 		ev.Dropped = met
 	} else {

@@ -41,7 +41,7 @@ func (n *saboteur) look(ctx context.Context) (look, error) {
 // describe is a fault in a phase, as the history has it.
 func describe(f nemesis.Fault, phase string) history.Event {
 	ev := history.Event{Type: history.FaultEvent, Fault: f.ID, Kind: f.Kind, Phase: phase, Links: f.Links, Nodes: slices.Clone(f.Nodes)}
-	if (f.Impair != nil || f.Disk != nil) && phase == history.Planned {
+	if (f.Impair != nil || f.Disk != nil || f.Flap > 0) && phase == history.Planned {
 		ev.What = f.String()
 	}
 	for _, s := range f.Clocks {
@@ -76,6 +76,8 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 		ev.Why = ofLinks(f, phase, nemesis.At(n.Faults, n.at))
 	case phase == history.Healed && slices.ContainsFunc(f.Links, nemesis.At(n.Faults, n.at).Cuts):
 		ev.Why = "another fault still cuts a link of this one"
+	case phase == history.Healed && f.Flap > 0:
+		ev.Why = ofTurns(f)
 	case f.Disk == nil && len(f.Nodes) > 0 && ev.Why == "":
 		ev.Why = ofProcesses(f, nemesis.At(n.Faults, n.at), m.Measured)
 	}

@@ -28,10 +28,11 @@ type saboteur struct {
 	// before is what links and nodes that were in trouble already had met when a
 	// fault began, by fault: that is not its own doing.
 	before map[int]int64
+	met    map[int]int64 // what faults that flap have met in the turns that are over
 }
 
 func newSaboteur(r *runner) *saboteur {
-	return &saboteur{runner: r, at: -1, before: map[int]int64{}}
+	return &saboteur{runner: r, at: -1, before: map[int]int64{}, met: map[int]int64{}}
 }
 
 // moment is something on the schedule: an edge, or the time at which a drift has
@@ -155,13 +156,15 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 			ending = append(ending, f)
 		}
 	}
+	turning := n.turnsAt(at)
 	var before nemesis.Measured
-	if slices.ContainsFunc(ending, counts) {
+	if slices.ContainsFunc(slices.Concat(ending, turning), counts) {
 		var err error // the counters of a cut go with the cut
 		if before, err = fabric.Measure(ctx); err != nil {
 			return fmt.Errorf("measuring before a fault ends: %w", err)
 		}
 	}
+	n.pausing(turning, at, before)
 	for _, f := range ending {
 		n.rec.Event(n.ended(f, before))
 	}
@@ -185,6 +188,7 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 			n.judge(f, m, history.Effective, history.Absent)
 		}
 	}
+	n.turned(turning, were, m)
 	for _, f := range ending {
 		n.opt.Progress("%6.1f s  %s: over", n.cluster.Now().Seconds(), f)
 		n.judge(f, m, history.Healed, history.Stuck)

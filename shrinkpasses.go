@@ -168,6 +168,9 @@ func (s *shrinker) dropParts() {
 		ddmin.Minimise(f.Clocks, func(part []nemesis.Skew) bool {
 			return s.tryPart(i, len(part), func(f *nemesis.Fault) { f.Clocks = part })
 		})
+		if i < len(s.test.Faults) && s.test.Faults[i].Flap > 0 {
+			s.tryPart(i, 1, func(f *nemesis.Fault) { f.Flap = 0 })
+		}
 		s.easeFault(i)
 	}
 }
@@ -380,7 +383,7 @@ func moved(t Test, to func(time.Duration) time.Duration) Test {
 		t.Script[i].At = to(t.Script[i].At)
 	}
 	for i := range t.Faults {
-		t.Faults[i].From, t.Faults[i].Until = to(t.Faults[i].From), to(t.Faults[i].Until)
+		t.Faults[i] = t.Faults[i].Between(to(t.Faults[i].From), to(t.Faults[i].Until))
 	}
 	t.Time = shortest
 	for _, m := range moments(t) {

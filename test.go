@@ -56,6 +56,9 @@ type Test struct {
 	// "n1>n2" one way, beside their random part. Others draw theirs from the seed.
 	Latency map[string]time.Duration `yaml:"latency,omitempty"`
 
+	// Datacenters are the leaders of each, where a whole one is cut off; none: drawn.
+	Datacenters [][]string `yaml:"datacenters,omitempty"`
+
 	Nemesis []string        `yaml:"nemesis,omitempty"` // kinds of faults to draw
 	Skew    time.Duration   `yaml:"skew,omitempty"`    // the largest offset of a clock
 	Faults  []nemesis.Fault `yaml:"faults,omitempty"`  // the schedule; written, or drawn from Nemesis and Seed
@@ -125,7 +128,7 @@ func (t Test) Complete() (Test, error) {
 
 func (t Test) plan() (*plan, error) {
 	p := &plan{Test: t}
-	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkScript, p.checkClaims, p.schedule} {
+	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkDatacenters, p.checkScript, p.checkClaims, p.schedule} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -346,7 +349,10 @@ func (p *plan) schedule() error {
 }
 
 func (p *plan) draw() nemesis.Draw {
-	return nemesis.Draw{Kinds: p.Nemesis, Nodes: p.nodes, Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed}
+	return nemesis.Draw{
+		Kinds: p.Nemesis, Nodes: p.nodes, Followers: p.params.Followers, Centers: p.Datacenters,
+		Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed,
+	}
 }
 
 // checkDrawn refuses a document that has both a schedule and kinds to draw one
@@ -451,6 +457,7 @@ func (t Test) Command() string {
 	flag("reads", share(t.Reads), share(def.Reads))
 	flag("moves", share(t.Moves), share(def.Moves))
 	flag("latency", t.latencies(), "")
+	flag("datacenters", t.datacenters(), "")
 	flag("nemesis", strings.Join(t.Nemesis, ","), "")
 	flag("skew", t.Skew.String(), def.Skew.String())
 	flag("time", t.Time.String(), "")

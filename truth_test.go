@@ -122,7 +122,8 @@ type found struct {
 
 func (tr truth) try(t *testing.T) found {
 	f := found{broken: map[string]int{}, claimed: map[string]bool{}, compared: map[string]*oracle.Case{}}
-	for seed := uint64(1); seed <= max(3, seeds(t)) || f.hits == 0 && seed <= 10; seed++ {
+	// What one seed in six shows, none of the first ten does once in six times.
+	for seed := uint64(1); seed <= max(3, seeds(t)) || f.hits*10 < f.seeds && seed <= 30; seed++ {
 		f.seeds++
 		res, hit := tr.judge(t, seed, f.compared)
 		for name, d := range res.Properties {

@@ -15,23 +15,24 @@ import (
 
 // Kind is one kind of fault that a schedule can be drawn from.
 type Kind struct {
-	Name  string
-	Help  string
-	parts string // the lists that a fault of this kind has, and no others
-	brief bool   // so that most of a cycle is left to catch up in
-	draw  func(Draw, *rand.Rand) (shape string, f Fault)
+	Name   string
+	Help   string
+	Shapes []string // that are drawn
+	parts  string   // the lists that a fault of this kind has, and no others
+	brief  bool     // so that most of a cycle is left to catch up in
+	draw   func(Draw, *rand.Rand) (shape string, f Fault)
 }
 
 // Kinds are all kinds of faults, in the order of their names.
 func Kinds() []Kind {
 	return []Kind{
-		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", "clocks", false, drawClock},
-		{Crash, "one leader or all lose power: what they had not synced to disk is gone when they start again", "nodes", true, drawProcess},
-		{Disk, "the disk of one leader or of all is full, or slow to sync", "disk and nodes", true, drawDisk},
-		{Kill, "the process of one leader or of all dies, and is started again with all that it wrote", "nodes", true, drawProcess},
-		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy), or double and reorder them (messy)", "links and impair", false, drawLink},
-		{Partition, "links are cut: one leader alone, halves, one link both ways, one link one way", "links", false, drawPartition},
-		{Pause, "the process of one leader or of all stands still, while its clock goes on, and is resumed", "nodes", true, drawProcess},
+		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", []string{"bump", drift}, "clocks", false, drawClock},
+		{Crash, "one leader or all lose power: what they had not synced to disk is gone when they start again", oneOrAll, "nodes", true, drawProcess},
+		{Disk, "the disk of one leader or of all is full, or slow to sync", []string{"full", "slow"}, "disk and nodes", true, drawDisk},
+		{Kill, "the process of one leader or of all dies, and is started again with all that it wrote", oneOrAll, "nodes", true, drawProcess},
+		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy), or double and reorder them (messy)", []string{"slow", "tail", "lossy", "messy"}, "links and impair", false, drawLink},
+		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", "), cutNames(), "links", false, drawPartition},
+		{Pause, "the process of one leader or of all stands still, while its clock goes on, and is resumed", oneOrAll, "nodes", true, drawProcess},
 	}
 }
 
@@ -52,6 +53,9 @@ type Draw struct {
 	Time  time.Duration  // the last fault ends before it
 	Skew  time.Duration  // the largest offset of a clock, either way
 	Seed  uint64
+
+	Followers []string   // those of the Nodes that are no leaders
+	Centers   [][]string // the leaders of each data center; none: they are drawn
 }
 
 // Schedule draws the faults of a run: per kind one fault a cycle, in force for
@@ -80,6 +84,9 @@ func (d Draw) Schedule() ([]Fault, error) {
 			f.Until = min((f.From + k.length(cycle, r)).Truncate(time.Millisecond), d.Time)
 			if shape == drift {
 				f.Clocks[0] = drifting(f.Clocks[0], f.Until-f.From)
+			}
+			if f.Flap > 0 {
+				f = f.flapIn()
 			}
 			if parts(f) == k.parts {
 				faults = append(faults, f)
@@ -111,45 +118,6 @@ func (k Kind) length(cycle time.Duration, r *rand.Rand) time.Duration {
 
 func jitter(r *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(d) + 1))
-}
-
-func drawPartition(d Draw, r *rand.Rand) (string, Fault) {
-	shapes := []string{"isolate", "link", "one-way", "halves"}
-	if len(d.Nodes) < 4 {
-		shapes = shapes[:3] // halves of two or three nodes are one node alone
-	}
-	shape := shapes[r.IntN(len(shapes))]
-	paths := Paths(d.Links)
-	if len(paths) == 0 {
-		return shape, Fault{}
-	}
-	var cut []history.Link
-	switch shape {
-	case "isolate":
-		cut = between(paths, []string{d.Nodes[r.IntN(len(d.Nodes))]})
-	case "halves":
-		side := slices.Clone(d.Nodes)
-		r.Shuffle(len(side), func(i, j int) { side[i], side[j] = side[j], side[i] })
-		cut = between(paths, side[:len(side)/2])
-	case "link":
-		l := paths[r.IntN(len(paths))]
-		cut = []history.Link{l, {From: l.To, To: l.From}}
-		SortLinks(cut)
-	case "one-way":
-		cut = []history.Link{paths[r.IntN(len(paths))]}
-	}
-	return shape, Fault{Links: cut}
-}
-
-// between are the paths that lead from the side to the others, or back.
-func between(paths []history.Link, side []string) []history.Link {
-	var ls []history.Link
-	for _, p := range paths {
-		if slices.Contains(side, p.From) != slices.Contains(side, p.To) {
-			ls = append(ls, p)
-		}
-	}
-	return ls
 }
 
 func drawClock(d Draw, r *rand.Rand) (string, Fault) {
@@ -202,6 +170,9 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err := checkImpairment(f.Impair); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		if err := checkFlap(f); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err := checkDisk(f.Disk); err != nil {

@@ -25,9 +25,10 @@ const (
 type Fault struct {
 	ID     int            `json:"id" yaml:"id"` // from 1, in the order of the schedule
 	Kind   string         `json:"kind" yaml:"kind"`
-	Shape  string         `json:"shape,omitempty" yaml:"shape,omitempty"` // the shape that it was drawn as: "isolate", "halves", "link", "one-way", "bump", "drift", "one", "all"
+	Shape  string         `json:"shape,omitempty" yaml:"shape,omitempty"` // the shape that it was drawn as, one of its Kind's
 	From   time.Duration  `json:"from" yaml:"from"`                       // on the history's clock
 	Until  time.Duration  `json:"until" yaml:"until"`
+	Flap   time.Duration  `json:"flap,omitempty" yaml:"flap,omitempty"`     // partition: the cut comes and goes, and stays so long each time
 	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"`   // partition, link: the directed links that are cut or impaired
 	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
 	Disk   *DiskTrouble   `json:"disk,omitempty" yaml:"disk,omitempty"`     // disk: what is wrong with the nodes' disks

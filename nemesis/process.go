@@ -66,6 +66,8 @@ func checkNodes(f Fault, nodes []string) error {
 	return nil
 }
 
+var oneOrAll = []string{"one", "all"}
+
 // drawProcess takes one node, or with a chance of one in four all of them at once:
 // what no leader has on disk then is nowhere.
 func drawProcess(d Draw, r *rand.Rand) (string, Fault) {

@@ -13,7 +13,7 @@ import (
 // At is the State at time t: what the faults that are active then add up to.
 // Cuts are united; impairments of one link are summed; offsets and drifts of one clock are summed; of what befalls one
 // process the worst is what it suffers. A fault is active from From (included) to
-// Until (excluded).
+// Until (excluded), in turns if it flaps.
 func At(faults []Fault, t time.Duration) State {
 	cut := map[history.Link]bool{}
 	clocks := map[string]ClockState{}
@@ -21,7 +21,7 @@ func At(faults []Fault, t time.Duration) State {
 	links := map[history.Link]Impairment{}
 	disks := map[string]DiskTrouble{}
 	for _, f := range faults {
-		if t < f.From || t >= f.Until {
+		if !f.Active(t) {
 			continue
 		}
 		for _, n := range f.Nodes {
@@ -100,7 +100,7 @@ func (s State) Clock(node string) ClockState {
 func Edges(faults []Fault) []time.Duration {
 	var ts []time.Duration
 	for _, f := range faults {
-		ts = append(ts, f.From, f.Until)
+		ts = append(ts, f.Turns()...)
 	}
 	slices.Sort(ts)
 	return slices.Compact(ts)
@@ -156,6 +156,9 @@ func (f Fault) String() string {
 	what := strings.Join(parts, ", ")
 	if f.Impair != nil {
 		what += ": " + f.Impair.String()
+	}
+	if f.Flap > 0 {
+		what += fmt.Sprintf(", on and off for %s each", f.Flap)
 	}
 	if f.Shape != "" {
 		what += " (" + f.Shape + ")"

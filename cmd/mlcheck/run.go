@@ -30,6 +30,7 @@ type testFlags struct {
 	reads, moves float64
 	options      []string
 	latency      string
+	datacenters  string
 	file         string
 	store        string
 }
@@ -91,6 +92,7 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.DurationVar(&f.test.Timeout, "timeout", 0, "of one operation (default 5s)")
 	fl.DurationVar(&f.test.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
 	fl.StringVar(&f.latency, "latency", "", "how long messages take along some links during the whole run: n1-n2=90ms both ways, n1>n2=90ms one way; several with commas (default: in the simulated world 0.5 to 5.5 ms, drawn; between containers nothing is added)")
+	fl.StringVar(&f.datacenters, "datacenters", "", "which leaders stand together, so that partitions can cut off all of them: n1+n2,n3 (default: drawn, from four leaders on)")
 	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: "+strings.Join(nemesis.KindNames(), ", "))
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
@@ -116,6 +118,9 @@ func (f *testFlags) read(fl *pflag.FlagSet, t *mlcheck.Test) error {
 		if f.test.Latency, err = mlcheck.ParseLatency(f.latency); err != nil {
 			return err
 		}
+	}
+	if f.datacenters != "" {
+		f.test.Datacenters = mlcheck.ParseDatacenters(f.datacenters)
 	}
 	f.test.Reads, f.test.Moves = &f.reads, &f.moves
 	overlay(fl, t, f.test)
@@ -162,15 +167,15 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 		"time": func() { t.Time = from.Time }, "timeout": func() { t.Timeout = from.Timeout },
 		"quiet": func() { t.Quiet = from.Quiet }, "skew": func() { t.Skew = from.Skew },
 		"nemesis": func() { t.Nemesis = from.Nemesis }, "claim": func() { t.Claims = from.Claims },
-		"latency": func() { t.Latency = from.Latency },
-		"seed":    func() { t.Seed = from.Seed },
+		"latency": func() { t.Latency = from.Latency }, "datacenters": func() { t.Datacenters = from.Datacenters },
+		"seed": func() { t.Seed = from.Seed },
 	}
 	fl.Visit(func(f *pflag.Flag) {
 		if set, ok := given[f.Name]; ok {
 			set()
 		}
 		// A schedule that was drawn belongs to what it was drawn from.
-		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "followers", "topology", "skew", "target"}, f.Name) {
+		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "followers", "topology", "datacenters", "skew", "target"}, f.Name) {
 			t.Faults = nil
 		}
 	})
