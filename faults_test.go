@@ -27,7 +27,7 @@ func befalls(kind string, from, until time.Duration, nodes ...string) nemesis.Fa
 // newKinds has for each a fault that a fabric can make, or fail to make.
 func newKinds(from, until time.Duration) map[string]nemesis.Fault {
 	fs := map[string]nemesis.Fault{}
-	for _, kind := range []string{nemesis.Pause, nemesis.Kill, nemesis.Crash} {
+	for _, kind := range []string{nemesis.Pause, nemesis.Stop, nemesis.Kill, nemesis.Crash} {
 		fs[kind] = befalls(kind, from, until, "n2")
 	}
 	for name, d := range map[string]nemesis.DiskTrouble{"full disk": {Full: true}, "slow disk": {Slow: 20 * time.Millisecond}, "full and slow": {Full: true, Slow: time.Second}} {
@@ -100,7 +100,7 @@ func TestANodeThatStaysDownIsNotHealed(t *testing.T) {
 // What a client asked of a node that dies is unknown, what it asks of one that is
 // down did not happen, and a node that is paused answers late or not at all.
 func TestOutcomesUnderFaultsOfProcesses(t *testing.T) {
-	for kind, want := range map[string][2]bool{nemesis.Kill: {true, true}, nemesis.Crash: {true, true}, nemesis.Pause: {true, false}} {
+	for kind, want := range map[string][2]bool{nemesis.Stop: {true, true}, nemesis.Kill: {true, true}, nemesis.Crash: {true, true}, nemesis.Pause: {true, false}} {
 		test := with(func(t *Test) {
 			t.Rate, t.Timeout, t.Reads = 300, 200*time.Millisecond, Share(0)
 			t.Faults = []nemesis.Fault{befalls(kind, time.Second, 2*time.Second, "n1", "n2", "n3")}

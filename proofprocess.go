@@ -33,14 +33,16 @@ func processesDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []str
 func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 	var parts []string
 	for _, node := range f.Nodes {
-		down, power := s.IsDown(node)
+		by := s.DownBy(node)
 		lost := m.Nodes[node].Lost
 		switch {
-		case f.Kind == nemesis.Crash && power && lost > 0:
+		case f.Kind == nemesis.Crash && by == nemesis.Crash && lost > 0:
 			parts = append(parts, fmt.Sprintf("%s lost what was not synced: %d", node, lost))
-		case f.Kind == nemesis.Pause && down:
+		case f.Kind == nemesis.Pause && by != "":
 			parts = append(parts, "another fault has "+node+" down")
-		case !down && m.Nodes[node].Is == nemesis.Down && m.Nodes[node].Why != "":
+		case f.Kind == nemesis.Stop && by == nemesis.Stop && m.Nodes[node].Why != "":
+			parts = append(parts, node+" "+m.Nodes[node].Why)
+		case by == "" && m.Nodes[node].Is == nemesis.Down && m.Nodes[node].Why != "":
 			parts = append(parts, node+" is down: "+m.Nodes[node].Why)
 		}
 	}

@@ -75,7 +75,7 @@ func checkDisk(d *DiskTrouble) error {
 	return nil
 }
 
-// drawDisk troubles the disk of one leader, or with a chance of one in four of all.
+// drawDisk troubles the disk of one leader, of some, or of all.
 func drawDisk(d Draw, r *rand.Rand) (string, Fault) {
 	_, f := drawProcess(d, r)
 	if r.IntN(2) == 0 {

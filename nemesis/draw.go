@@ -27,12 +27,13 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", []string{"bump", drift}, "clocks", false, drawClock},
-		{Crash, "one leader or all lose power: what they had not synced to disk is gone when they start again", oneOrAll, "nodes", true, drawProcess},
-		{Disk, "the disk of one leader or of all is full, or slow to sync", []string{"full", "slow"}, "disk and nodes", true, drawDisk},
-		{Kill, "the process of one leader or of all dies, and is started again with all that it wrote", oneOrAll, "nodes", true, drawProcess},
+		{Crash, "one leader, some or all lose power: what they had not synced to disk is gone when they start again", whom, "nodes", true, drawProcess},
+		{Disk, "the disk of one leader, of some or of all is full, or slow to sync", []string{"full", "slow"}, "disk and nodes", true, drawDisk},
+		{Kill, "the process of one leader, of some or of all dies, and is started again with all that it wrote", whom, "nodes", true, drawProcess},
 		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy), or double and reorder them (messy)", []string{"slow", "tail", "lossy", "messy"}, "links and impair", false, drawLink},
 		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", "), cutNames(), "links", false, drawPartition},
-		{Pause, "the process of one leader or of all stands still, while its clock goes on, and is resumed", oneOrAll, "nodes", true, drawProcess},
+		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, "nodes", true, drawProcess},
+		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, "nodes", true, drawProcess},
 	}
 }
 
@@ -100,11 +101,12 @@ func (d Draw) Schedule() ([]Fault, error) {
 	return faults, nil
 }
 
-// play is how late in its cycle a fault may begin. Brief ones have room to be away
-// from those of other kinds.
+// play is how late in its cycle a fault may begin. Brief ones begin at any time: away
+// from faults of other kinds, under them, or when they have just ended and leaders
+// catch up.
 func (k Kind) play(cycle time.Duration) time.Duration {
 	if k.brief {
-		return cycle * 9 / 20
+		return cycle * 13 / 20
 	}
 	return cycle / 5
 }

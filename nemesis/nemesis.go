@@ -16,6 +16,7 @@ const (
 	Partition = "partition" // directed links cut
 	Clock     = "clock"     // nodes' clocks off
 	Pause     = "pause"     // processes stopped in their tracks, and resumed
+	Stop      = "stop"      // processes asked to end, and started again
 	Kill      = "kill"      // processes dead; what they wrote to files survives
 	Crash     = "crash"     // power lost: what was not synced is gone as well
 )
@@ -33,7 +34,7 @@ type Fault struct {
 	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
 	Disk   *DiskTrouble   `json:"disk,omitempty" yaml:"disk,omitempty"`     // disk: what is wrong with the nodes' disks
 	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
-	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, kill, crash, disk: whom it befalls
+	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, stop, kill, crash, disk: whom it befalls
 }
 
 // Skew is how far one node's clock is off: Offset at the fault's start, and
@@ -72,13 +73,17 @@ func (c ClockState) At(t time.Duration) time.Duration {
 	return c.Offset + time.Duration(int64(t-c.Since)/1000*c.PPM/1000)
 }
 
-// DownState is one node that is not running. It was killed: what it had written
-// survives, as it does in a page cache. Or its power was lost: only what it had
-// synced does. Down ends with the node being started again.
+// DownState is one node that is not running. By is the kind of fault that did it: it
+// was asked to end ([Stop]), and brought to its disk what it wanted to; or it was killed
+// ([Kill]): what it had written survives, as it does in a page cache; or its power was
+// lost ([Crash]): only what it had synced does. Down ends with the node being started again.
 type DownState struct {
-	Node  string
-	Power bool // lost
+	Node string
+	By   string
 }
+
+// Grace is how long a process that was asked to end may take before it is killed.
+const Grace = 10 * time.Second
 
 // Fabric makes a State true and measures what is true.
 type Fabric interface {

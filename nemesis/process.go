@@ -8,10 +8,10 @@ import (
 )
 
 // processKinds befall a node's process, from the mildest to the worst.
-var processKinds = []string{Pause, Kill, Crash}
+var processKinds = []string{Pause, Stop, Kill, Crash}
 
 // befalls says in a word what becomes of processes.
-var befalls = map[string]string{Pause: "paused", Kill: "killed", Crash: "without power"}
+var befalls = map[string]string{Pause: "paused", Stop: "stopped", Kill: "killed", Crash: "without power"}
 
 // worse says whether one kind does more to a process than another, or than nothing.
 func worse(kind, than string) bool {
@@ -25,7 +25,7 @@ func suffer(procs map[string]string) (paused []string, down []DownState) {
 		if kind == Pause {
 			paused = append(paused, n)
 		} else {
-			down = append(down, DownState{Node: n, Power: kind == Crash})
+			down = append(down, DownState{Node: n, By: kind})
 		}
 	}
 	slices.Sort(paused)
@@ -35,8 +35,8 @@ func suffer(procs map[string]string) (paused []string, down []DownState) {
 
 // Process is what the State makes of a node's process: [Up], [Paused] or [Down].
 func (s State) Process(node string) string {
-	switch down, _ := s.IsDown(node); {
-	case down:
+	switch {
+	case s.DownBy(node) != "":
 		return Down
 	case slices.Contains(s.Paused, node):
 		return Paused
@@ -44,13 +44,13 @@ func (s State) Process(node string) string {
 	return Up
 }
 
-// IsDown says whether the State has the node down, and whether by loss of power.
-func (s State) IsDown(node string) (down, power bool) {
+// DownBy is the kind of fault by which the State has the node down; "": it has not.
+func (s State) DownBy(node string) string {
 	i := slices.IndexFunc(s.Down, func(d DownState) bool { return d.Node == node })
 	if i < 0 {
-		return false, false
+		return ""
 	}
-	return true, s.Down[i].Power
+	return s.Down[i].By
 }
 
 // checkNodes says what is wrong with the nodes of a written fault.
@@ -66,13 +66,21 @@ func checkNodes(f Fault, nodes []string) error {
 	return nil
 }
 
-var oneOrAll = []string{"one", "all"}
+// whom are the shapes of what befalls nodes.
+var whom = []string{"one", "some", "all"}
 
-// drawProcess takes one node, or with a chance of one in four all of them at once:
-// what no leader has on disk then is nowhere.
+// drawProcess takes one node; with a chance of one in four all of them at once: what
+// no leader has on disk then is nowhere; of one in eight some of them.
 func drawProcess(d Draw, r *rand.Rand) (string, Fault) {
-	if r.IntN(4) == 0 {
-		return "all", Fault{Nodes: slices.Sorted(slices.Values(d.Nodes))}
+	nodes := slices.Sorted(slices.Values(d.Nodes))
+	switch chance := r.IntN(8); {
+	case chance < 2:
+		return "all", Fault{Nodes: nodes}
+	case chance == 2 && len(nodes) > 2:
+		r.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+		nodes = nodes[:2+r.IntN(len(nodes)-2)]
+		slices.Sort(nodes)
+		return "some", Fault{Nodes: nodes}
 	}
-	return "one", Fault{Nodes: []string{d.Nodes[r.IntN(len(d.Nodes))]}}
+	return "one", Fault{Nodes: []string{nodes[r.IntN(len(nodes))]}}
 }

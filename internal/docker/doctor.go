@@ -76,6 +76,11 @@ var (
 	back  = history.Link{From: "n2", To: "n1"}
 )
 
+// isDown says whether n1 is down, and n2 is not.
+func isDown(m nemesis.Measured) bool {
+	return m.Nodes["n1"].Is == nemesis.Down && m.Nodes["n2"].Is == nemesis.Up
+}
+
 // trials are the kinds of faults that a State can hold.
 var trials = []trial{
 	{
@@ -106,13 +111,16 @@ var trials = []trial{
 	},
 	{
 		nemesis.Kill, "the engine kills all processes of a container (SIGKILL), and starts it again",
-		nemesis.State{Down: []nemesis.DownState{{Node: "n1"}}},
-		func(m nemesis.Measured) bool {
-			return m.Nodes["n1"].Is == nemesis.Down && m.Nodes["n2"].Is == nemesis.Up
-		},
+		nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Kill}}},
+		isDown,
 	},
 	{
-		nemesis.Crash, "", nemesis.State{Down: []nemesis.DownState{{Node: "n1", Power: true}}}, nil,
+		nemesis.Stop, "the engine asks a container to end (SIGTERM), kills it after ten seconds, and starts it again",
+		nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Stop}}},
+		isDown,
+	},
+	{
+		nemesis.Crash, "", nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Crash}}}, nil,
 	},
 	{
 		nemesis.Disk, "", nemesis.State{Disks: []nemesis.DiskState{{Node: "n1", DiskTrouble: nemesis.DiskTrouble{Full: true}}}}, nil,

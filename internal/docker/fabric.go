@@ -97,7 +97,7 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	if err := f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) }); err != nil {
 		return err
 	}
-	return f.every(func(n *node) error { return n.become(ctx, s.Process(n.name)) })
+	return f.every(func(n *node) error { return n.become(ctx, s.Process(n.name), s.DownBy(n.name)) })
 }
 
 // heal applies the zero State.

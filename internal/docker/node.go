@@ -41,6 +41,7 @@ type node struct {
 	// clockWhy says why this node's clock cannot be skewed; "": it can.
 	clockWhy string
 	is       atomic.Pointer[string] // what we have made of its process; nil: up
+	stopped  atomic.Bool            // it was last asked to end, not killed
 }
 
 func (n *node) Name() string { return n.name }

@@ -19,7 +19,7 @@ func (f *fabric) cannotBefall(s nemesis.State) []string {
 		switch {
 		case f.byName[d.Node] == nil:
 			why = append(why, "there is no node "+d.Node)
-		case d.Power:
+		case d.By == nemesis.Crash:
 			why = append(why, "a container cannot lose its power: what it has written stays in this machine's memory; kill is the nearest that can be done, and the simulated world does both")
 		}
 	}
@@ -37,7 +37,7 @@ func (n *node) process() string {
 // become brings the node's process to where it should be, and waits until it is
 // there: one that is started again, until it answers. A process that has ended by
 // itself is left as it is; that is for the checkers to judge.
-func (n *node) become(ctx context.Context, want string) error {
+func (n *node) become(ctx context.Context, want, by string) error {
 	is := n.process()
 	if is == want {
 		return nil
@@ -46,7 +46,10 @@ func (n *node) become(ctx context.Context, want string) error {
 	steps := map[[2]string][]func() error{}
 	pause := func() error { return eng.PauseContainer(ctx, n.target) }
 	resume := func() error { return eng.UnpauseContainer(ctx, n.target) }
-	kill := func() error { return eng.KillContainer(ctx, n.target) }
+	end := func() error { return eng.KillContainer(ctx, n.target) }
+	if by == nemesis.Stop {
+		end = func() error { return eng.StopContainer(ctx, n.target, nemesis.Grace) }
+	}
 	start := func() error {
 		if err := eng.StartContainer(ctx, n.target); err != nil {
 			return err
@@ -54,9 +57,9 @@ func (n *node) become(ctx context.Context, want string) error {
 		return n.waitReady(ctx)
 	}
 	steps[[2]string{nemesis.Up, nemesis.Paused}] = []func() error{pause}
-	steps[[2]string{nemesis.Up, nemesis.Down}] = []func() error{kill}
+	steps[[2]string{nemesis.Up, nemesis.Down}] = []func() error{end}
 	steps[[2]string{nemesis.Paused, nemesis.Up}] = []func() error{resume}
-	steps[[2]string{nemesis.Paused, nemesis.Down}] = []func() error{resume, kill} // the engine kills none that is paused
+	steps[[2]string{nemesis.Paused, nemesis.Down}] = []func() error{resume, end} // the engine ends none that is paused
 	steps[[2]string{nemesis.Down, nemesis.Up}] = []func() error{start}
 	steps[[2]string{nemesis.Down, nemesis.Paused}] = []func() error{start, pause}
 	for _, step := range steps[[2]string{is, want}] {
@@ -65,8 +68,12 @@ func (n *node) become(ctx context.Context, want string) error {
 		}
 	}
 	n.is.Store(&want)
+	n.stopped.Store(by == nemesis.Stop)
 	return nil
 }
+
+// killed is the exit status of a container that the engine has killed.
+const killed = 128 + 9
 
 // lookAt says what the node's process does. What it met there nobody counts.
 func (n *node) lookAt(ctx context.Context) (nemesis.Process, error) {
@@ -79,7 +86,10 @@ func (n *node) lookAt(ctx context.Context) (nemesis.Process, error) {
 		p.Is = nemesis.Paused
 	case !s.Running:
 		p.Is = nemesis.Down
-		if n.process() != nemesis.Down {
+		switch {
+		case n.stopped.Load() && s.ExitCode == killed:
+			p.Why = fmt.Sprintf("had not ended after %s and was killed", nemesis.Grace)
+		case n.process() != nemesis.Down:
 			p.Why = fmt.Sprintf("its container ended by itself, with status %d", s.ExitCode)
 		}
 	}

@@ -16,7 +16,8 @@ func TestProcessesArePausedAndKilledAndCutsAndClocksOutlastIt(t *testing.T) {
 		Cut:    links("n1", "n2", "n2", "n1"),
 		Clocks: []nemesis.ClockState{{Node: "n1", Offset: time.Hour, Since: c.Now()}},
 	}
-	paused, down := []string{"n1", "n3"}, []nemesis.DownState{{Node: "n1"}, {Node: "n3"}}
+	paused, down := []string{"n1", "n3"}, []nemesis.DownState{{Node: "n1", By: nemesis.Kill}, {Node: "n3", By: nemesis.Kill}}
+	ended := []nemesis.DownState{{Node: "n1", By: nemesis.Stop}, {Node: "n3", By: nemesis.Stop}}
 	for _, step := range []struct {
 		paused []string
 		down   []nemesis.DownState
@@ -27,6 +28,10 @@ func TestProcessesArePausedAndKilledAndCutsAndClocksOutlastIt(t *testing.T) {
 		{nil, down, nemesis.Down},
 		{paused, nil, nemesis.Paused},
 		{nil, down, nemesis.Down},
+		{nil, nil, nemesis.Up},
+		{nil, ended, nemesis.Down},
+		{paused, nil, nemesis.Paused},
+		{nil, ended, nemesis.Down},
 		{nil, nil, nemesis.Up},
 	} {
 		s := all
@@ -72,7 +77,7 @@ func TestPausedNodesAreRemoved(t *testing.T) {
 
 func TestPowerCannotBeLost(t *testing.T) {
 	c := started(t)
-	why := c.Fabric().Cannot(nemesis.State{Down: []nemesis.DownState{{Node: "n1", Power: true}}})
+	why := c.Fabric().Cannot(nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Crash}}})
 	if len(why) != 1 || !strings.Contains(why[0], "kill is the nearest") {
 		t.Errorf("got %q", why)
 	}

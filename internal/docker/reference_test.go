@@ -109,7 +109,7 @@ func TestAKilledLeaderHasItsLogAndItsPeersWhenItIsBack(t *testing.T) {
 	for range 20 {
 		s.add(1)
 	}
-	apply(t, s.Cluster, nemesis.State{Down: []nemesis.DownState{{Node: "n2"}}})
+	apply(t, s.Cluster, nemesis.State{Down: []nemesis.DownState{{Node: "n2", By: nemesis.Kill}}})
 	s.add(0)
 	apply(t, s.Cluster, nemesis.State{})
 	began := time.Now()

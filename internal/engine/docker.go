@@ -214,6 +214,11 @@ func (d *docker) KillContainer(ctx context.Context, id string) error {
 	}
 }
 
+func (d *docker) StopContainer(ctx context.Context, id string, grace time.Duration) error {
+	seconds := int(grace / time.Second)
+	return d.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
+}
+
 func (d *docker) PauseContainer(ctx context.Context, id string) error {
 	return d.api.ContainerPause(ctx, id)
 }

@@ -50,6 +50,9 @@ type Containers interface {
 	// KillContainer ends all processes of a container at once (SIGKILL), and waits
 	// for that. PauseContainer stops them where they are, until they are resumed.
 	KillContainer(ctx context.Context, id string) error
+	// StopContainer asks a container to end (SIGTERM, or what its image says), kills it
+	// when it has not done so in time, to the second, and waits for its end.
+	StopContainer(ctx context.Context, id string, grace time.Duration) error
 	PauseContainer(ctx context.Context, id string) error
 	UnpauseContainer(ctx context.Context, id string) error
 	InspectContainer(ctx context.Context, id string) (Status, error)

@@ -87,6 +87,19 @@ func (d *disk) sync() {
 	d.syncs = append(d.syncs, syncing{d.busy, len(d.records)})
 }
 
+// finish brings everything that is written to the disk, as a process does that ends
+// in good order.
+func (d *disk) finish() {
+	d.settle()
+	under := d.synced // so many will be when all is done that was asked for
+	if last := len(d.syncs) - 1; last >= 0 {
+		under = max(under, d.syncs[last].records)
+	}
+	if under < len(d.records) {
+		d.sync()
+	}
+}
+
 // settle notes what has been synced by now. Nobody needs to know at the moment of it.
 func (d *disk) settle() {
 	done := 0

@@ -11,15 +11,16 @@ import (
 
 type fabric Cluster
 
-// Apply makes the State true at once.
-func (f *fabric) Apply(_ context.Context, s nemesis.State) error {
+// Apply makes the State true at once, but for nodes that are asked to end: these take
+// their time, and it waits for them.
+func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	for _, l := range (*Cluster)(f).sortedLinks() {
 		l.become(s)
 	}
 	for _, name := range f.names {
 		f.nodes[name].become(s)
 	}
-	return nil
+	return (*Cluster)(f).farewell(ctx)
 }
 
 // Measure sends probes along every path, tries every disk, waits for all of it,
@@ -39,9 +40,9 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 		n := c.nodes[name]
 		m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
 		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Lost: n.disk.lost}
-		if n.starved {
+		if why := n.whyDown(); why != "" {
 			p := m.Nodes[name]
-			p.Why = "its disk is full"
+			p.Why = why
 			m.Nodes[name] = p
 		}
 	}

@@ -22,6 +22,8 @@ type node struct {
 	paused  bool
 	held    []*errand // what has come to the machine, or from it, while it is paused
 	dark    bool      // its power is lost
+	leaving bool      // it was asked to end, and takes nothing more
+	overdue bool      // it has not ended in time, and was killed
 	starved bool      // it has died of its full disk
 	met     int64     // messages, requests and connections that found it paused or down
 	disk    disk
@@ -40,7 +42,7 @@ func (n *node) wall() time.Time { return Epoch.Add(n.c.now + n.clock.At(n.c.now)
 
 // start brings up a machine with what the disk has left.
 func (n *node) start() {
-	n.dark, n.starved = false, false
+	n.dark, n.starved, n.overdue = false, false, false
 	n.machine = n.c.system.New(n.name, &n.disk)
 	n.later(0, targets.In{Kind: targets.Start})
 }
@@ -48,7 +50,7 @@ func (n *node) start() {
 // stop ends the machine at once: nothing that it has put off will happen, and its
 // connections break.
 func (n *node) stop() {
-	n.machine, n.held, n.life = nil, nil, n.life+1
+	n.machine, n.held, n.leaving, n.life = nil, nil, false, n.life+1
 	names := make([]string, 0, len(n.conns))
 	for name := range n.conns { // the order does not show: they are sorted
 		names = append(names, name)
@@ -65,7 +67,7 @@ func (n *node) stop() {
 // waits at one that is paused.
 func (n *node) receive(in targets.In) {
 	switch {
-	case n.machine == nil:
+	case n.machine == nil || n.leaving:
 		n.met++
 	case n.paused:
 		n.met++
@@ -137,23 +139,28 @@ func (n *node) reply(to string, body []byte) {
 func (n *node) become(s nemesis.State) {
 	n.clock = s.Clock(n.name)
 	n.disk.become(s.Disk(n.name))
-	down, power := s.IsDown(n.name)
+	by := s.DownBy(n.name)
 	is := n.process()
 	if want := s.Process(n.name); is == nemesis.Up && want != nemesis.Up {
 		n.met = 0
 	}
-	if down {
+	if by != "" {
 		n.starved = false // who starts it again does so without asking what it died of
-		if n.machine != nil {
-			n.stop()
-		}
 	}
-	if power && !n.dark {
+	switch {
+	case n.machine == nil:
+	case by == nemesis.Stop:
+		n.retire()
+	case by != "":
+		n.stop()
+	}
+	if by == nemesis.Crash && !n.dark {
 		n.dark = true
 		n.disk.losePower()
 	}
+	n.leaving = n.leaving && by == nemesis.Stop
 	n.paused = slices.Contains(s.Paused, n.name)
-	if starves := n.starved && n.disk.trouble.Full; !down && n.machine == nil && !starves {
+	if starves := n.starved && n.disk.trouble.Full; by == "" && n.machine == nil && !starves {
 		n.start()
 	}
 	if !n.paused {
@@ -180,6 +187,17 @@ func (n *node) process() string {
 	return nemesis.Up
 }
 
+// whyDown says what else there is to know of a node that is down.
+func (n *node) whyDown() string {
+	switch {
+	case n.starved:
+		return "its disk is full"
+	case n.overdue:
+		return fmt.Sprintf("had not ended after %s and was killed", nemesis.Grace)
+	}
+	return ""
+}
+
 // Name is the node's name.
 func (n *node) Name() string { return n.name }
 
@@ -192,7 +210,7 @@ func (n *node) Dial(ctx context.Context) (net.Conn, error) {
 	if err := n.c.Sleep(ctx, 2*clientLatency); err != nil {
 		return nil, fmt.Errorf("cannot connect to %s: %w", n.name, err)
 	}
-	if n.machine == nil {
+	if n.machine == nil || n.leaving {
 		n.met++
 		return nil, fmt.Errorf("cannot connect to %s: %w", n.name, syscall.ECONNREFUSED)
 	}

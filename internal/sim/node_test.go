@@ -67,11 +67,11 @@ func (office) New(_ string, d targets.Disk) targets.Machine {
 }
 
 func killed(n string) nemesis.State {
-	return nemesis.State{Down: []nemesis.DownState{{Node: n}}}
+	return nemesis.State{Down: []nemesis.DownState{{Node: n, By: nemesis.Kill}}}
 }
 
 func crashed(n string) nemesis.State {
-	return nemesis.State{Down: []nemesis.DownState{{Node: n, Power: true}}}
+	return nemesis.State{Down: []nemesis.DownState{{Node: n, By: nemesis.Crash}}}
 }
 
 func paused(n string) nemesis.State { return nemesis.State{Paused: []string{n}} }
@@ -268,7 +268,7 @@ func TestAPausedNodeThatIsKilledForgetsWhatWaited(t *testing.T) {
 		s.apply(paused("n2"))
 		s.ask(0, "post a")
 		s.wait(time.Second)
-		s.apply(nemesis.State{Paused: []string{"n2"}, Down: []nemesis.DownState{{Node: "n2"}}})
+		s.apply(nemesis.State{Paused: []string{"n2"}, Down: []nemesis.DownState{{Node: "n2", By: nemesis.Kill}}})
 		s.apply(paused("n2"))
 		if p := s.measure().Nodes["n2"]; p.Is != nemesis.Paused {
 			t.Errorf("started again while it is paused: %+v", p)
@@ -285,7 +285,7 @@ func TestACutAndASkewOutliveARestart(t *testing.T) {
 	play(t, func(s scene) {
 		wrong := nemesis.State{Cut: []history.Link{{From: "n1", To: "n2"}}, Clocks: []nemesis.ClockState{{Node: "n2", Offset: time.Hour}}}
 		down := wrong
-		down.Down = []nemesis.DownState{{Node: "n2"}}
+		down.Down = []nemesis.DownState{{Node: "n2", By: nemesis.Kill}}
 		for _, st := range []nemesis.State{wrong, down, wrong} {
 			s.apply(st)
 		}

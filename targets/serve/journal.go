@@ -140,7 +140,7 @@ func (j *journal) run() {
 	}
 }
 
-// close waits for the batch that is on its way.
+// close waits for the batch that is on its way, and brings everything to the disk.
 func (j *journal) close() error {
 	close(j.work)
 	select {
@@ -148,5 +148,5 @@ func (j *journal) close() error {
 	case <-j.ended:
 	}
 	<-j.ended
-	return j.file.Close()
+	return errors.Join(j.file.Sync(), j.file.Close())
 }

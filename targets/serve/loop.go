@@ -41,6 +41,20 @@ func (n *node) run() error {
 	if errors.As(context.Cause(n.ctx), &failed) {
 		return fmt.Errorf("node %s: %w", n.cfg.Node, failed.error)
 	}
+	return n.finish()
+}
+
+// finish writes what waits for the log: a node that is asked to end leaves nothing
+// behind in memory.
+func (n *node) finish() error {
+	for n.write(); n.writing; {
+		r := <-n.journal.done
+		n.writing = false
+		if r.err != nil {
+			return fmt.Errorf("the log %s cannot be written: %w", n.journal.path, r.err)
+		}
+		n.write()
+	}
 	return nil
 }
 

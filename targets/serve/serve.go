@@ -46,8 +46,8 @@ const (
 	peersFile = "peers.json"
 )
 
-// Run runs a node until the context ends, which it survives as it would survive a
-// kill: what is not in the log is forgotten. The error says why it had to end before:
+// Run runs a node until the context ends: then it takes nothing more and brings its log
+// to the disk, and what is not in the log is forgotten. The error says why it had to end before:
 // no log, no clock, no listener.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.Clock == nil {

@@ -533,3 +533,29 @@ func BenchmarkWrite(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// Who is asked to end has its log on disk, also what nobody wanted synced.
+func TestAnOrderlyEndBringsTheLogToTheDisk(t *testing.T) {
+	g := &gate{pass: make(chan struct{})}
+	dir := t.TempDir()
+	steps := &atomic.Int64{}
+	n := up(t, Config{Node: "n1", System: lists{steps: steps}, Dir: dir, wrap: func(f file) file { g.file = f; return g }}, "")
+	c := call(t, n)
+	c.send("+a")
+	eventually(t, "the record is on its way", func() bool { return g.syncs.Load() == 1 })
+	c.send("+b")
+	eventually(t, "the second request is taken", func() bool { return steps.Load() == 3 }) // the start is a step too
+	close(g.pass)
+	n.down(t)
+	if g.syncs.Load() < 2 {
+		t.Error("the second record was not synced")
+	}
+	j, records, torn, err := openJournal(filepath.Join(dir, logFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go j.run()
+	if err := j.close(); err != nil || len(records) != 2 || torn != 0 {
+		t.Errorf("%d records, %d torn bytes, %v", len(records), torn, err)
+	}
+}
