@@ -11,7 +11,7 @@ import (
 
 // Axis is one thing that a campaign varies, and its values.
 type Axis struct {
-	Option bool   // of the target; else a field of the Test: "topology", "workload" or "leaders"
+	Option bool   // of the target; else a field of the Test: "topology", "workload", "leaders", "followers" or "nemesis"
 	Name   string // of the option, or of the field
 	Values []string
 }
@@ -103,6 +103,9 @@ func (c Campaign) cells() ([]cell, []LeftOut, error) {
 	return sortOut(all)
 }
 
+// NoFaults is the value of the axis nemesis that leaves out all faults.
+const NoFaults = "none"
+
 // maxCells bounds what a campaign keeps in memory, and what anybody reads.
 const maxCells = 10_000
 
@@ -128,8 +131,19 @@ func (a Axis) apply(one cell, value string) (cell, error) {
 			return one, usage("%q is no number of leaders", value)
 		}
 		t.Leaders = n
+	case a.Name == "followers":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return one, usage("%q is no number of followers", value)
+		}
+		t.Followers = n
+	case a.Name == "nemesis":
+		t.Nemesis, t.Faults = nil, nil
+		if value != NoFaults {
+			t.Nemesis = strings.Split(value, ",")
+		}
 	default:
-		return one, usage("a campaign cannot vary %q: it varies options of the target, topology, workload and leaders", a.Name)
+		return one, usage("a campaign cannot vary %q: it varies options of the target, topology, workload, leaders, followers and nemesis", a.Name)
 	}
 	parts := one.parts
 	if len(distinct(a.Values)) > 1 {

@@ -59,7 +59,7 @@ type Test struct {
 	// Datacenters are the leaders of each, where a whole one is cut off; none: drawn.
 	Datacenters [][]string `yaml:"datacenters,omitempty"`
 
-	Nemesis []string        `yaml:"nemesis,omitempty"` // kinds of faults to draw
+	Nemesis nemesis.Sources `yaml:"nemesis,omitempty"` // kinds of faults to draw, profiles, and kinds with shapes and a rhythm
 	Skew    time.Duration   `yaml:"skew,omitempty"`    // the largest offset of a clock
 	Faults  []nemesis.Fault `yaml:"faults,omitempty"`  // the schedule; written, or drawn from Nemesis and Seed
 
@@ -154,11 +154,14 @@ func (p *plan) lookUp() error {
 		}
 		return usage("%s", suggest.Unknown("workload", p.Workload, names))
 	}
-	p.Nemesis = distinct(p.Nemesis)
+	p.Nemesis = p.Nemesis.Tidy()
 	for _, k := range p.Nemesis {
-		if _, ok := nemesis.Lookup(k); !ok {
-			return usage("%s", suggest.Unknown("kind of fault", k, nemesis.KindNames()))
+		if names := slices.Concat(nemesis.KindNames(), nemesis.ProfileNames()); !slices.Contains(names, nemesis.Head(k)) {
+			return usage("%s", suggest.Unknown("kind of fault or profile", nemesis.Head(k), names))
 		}
+	}
+	if _, err := nemesis.Expand(p.Nemesis); err != nil {
+		return &UsageError{err}
 	}
 	for _, c := range p.Claims {
 		if _, ok := checker.Lookup(c); !ok {

@@ -48,7 +48,7 @@ func Lookup(name string) (Kind, bool) {
 
 // Draw is what a schedule is drawn from.
 type Draw struct {
-	Kinds []string // each has its own rhythm and its own random stream
+	Kinds []string // kinds, profiles, and what ParseSource reads; each has its own rhythm and its own random stream
 	Nodes []string
 	Links []history.Link // of the topology: only these are cut
 	Time  time.Duration  // the last fault ends before it
@@ -59,30 +59,36 @@ type Draw struct {
 	Centers   [][]string // the leaders of each data center; none: they are drawn
 }
 
-// Schedule draws the faults of a run: per kind one fault a cycle, in force for
-// 40 to 70 % of it, or 10 to 30 % where nodes must come back and catch up, with
-// health before, between and after. The same Draw gives the same faults, and
-// leaving out a kind leaves the others as they were.
+// Schedule draws the faults of a run: per source one fault a cycle, in force for
+// 40 to 70 % of it, or 10 to 30 % where nodes must come back and catch up, unless the
+// source says otherwise, with health before, between and after. The same Draw gives
+// the same faults, and leaving out a source leaves the others as they were.
 func (d Draw) Schedule() ([]Fault, error) {
 	switch {
 	case len(d.Kinds) > 0 && len(d.Nodes) == 0:
 		return nil, errors.New("faults cannot be drawn: there are no nodes")
-	case slices.Contains(d.Kinds, Clock) && d.Skew <= 0:
-		return nil, fmt.Errorf("clock faults cannot be drawn: the largest skew must be above 0, not %s", d.Skew)
+	}
+	sources, err := Expand(d.Kinds)
+	if err != nil {
+		return nil, err
 	}
 	var faults []Fault
-	for _, name := range d.Kinds {
-		k, ok := Lookup(name)
-		if !ok {
-			return nil, fmt.Errorf("no fault is called %q", name)
+	for _, s := range sources {
+		k, _ := Lookup(s.Kind)
+		d := s.within(d)
+		if s.Kind == Clock && d.Skew <= 0 {
+			return nil, fmt.Errorf("clock faults cannot be drawn: the largest skew must be above 0, not %s", d.Skew)
 		}
-		r := stream.New(d.Seed, "nemesis "+name)
-		cycle := min(max(d.Time/4, time.Second), 10*time.Second)
-		for at := cycle / 4; at+cycle*3/4 <= d.Time; at += cycle {
-			shape, f := k.draw(d, r)
-			f.Kind, f.Shape = name, shape
-			f.From = (at + jitter(r, k.play(cycle))).Truncate(time.Millisecond)
-			f.Until = min((f.From + k.length(cycle, r)).Truncate(time.Millisecond), d.Time)
+		if err := s.canBe(d); err != nil {
+			return nil, err
+		}
+		r := stream.New(d.Seed, "nemesis "+s.String())
+		cycle := s.cycle(d.Time)
+		for at := cmp.Or(s.First, cycle/4); at+s.least(cycle) <= d.Time; at += cycle {
+			shape, f := s.one(k, d, r)
+			f.Kind, f.Shape = s.Kind, shape
+			f.From = (at + jitter(r, s.play(k, cycle, d.Time-at))).Truncate(time.Millisecond)
+			f.Until = min((f.From + s.length(k, cycle, r)).Truncate(time.Millisecond), d.Time)
 			if shape == drift {
 				f.Clocks[0] = drifting(f.Clocks[0], f.Until-f.From)
 			}

@@ -31,7 +31,7 @@ func cuts() []cut {
 		{"majority", "five leaders or more", atLeast(5), majority},
 		{"majorities-ring", "four leaders or more, each linked to every other", network.mesh, majoritiesRing},
 		{"bridge", "four leaders or more, each linked to every other", network.mesh, bridge},
-		{"datacenter", "two data centers, which are drawn from four leaders or more, or given", func(n network) bool { return len(n.centers) >= 2 }, datacenter},
+		{"datacenter", "two data centers: take four leaders or more, or say which stand together (--datacenters n1+n2,n3)", func(n network) bool { return len(n.centers) >= 2 }, datacenter},
 	}
 }
 

@@ -83,6 +83,10 @@ func listCommand() *cobra.Command {
 			for _, k := range nemesis.Kinds() {
 				fmt.Fprintf(w, "  %-18s %s\n", k.Name, k.Help)
 			}
+			fmt.Fprintln(w, "\nProfiles, several of them at once (--nemesis):")
+			for _, p := range nemesis.Profiles() {
+				fmt.Fprintf(w, "  %-18s %s\n%-20s %s\n", p.Name, p.Help, "", strings.Join(p.Sources, ", "))
+			}
 			fmt.Fprintln(w)
 			listProperties(w)
 			return nil

@@ -48,6 +48,7 @@ reads; flags win over the document.`,
 		Example: `  mlcheck run
   mlcheck run -o policy=lww-hlc --nemesis partition,clock --claim convergence,no-stale-wins
   mlcheck run --target mariadb --topology ring --workload register --nemesis partition,clock --time 30s --seed 7
+  mlcheck run --leaders 5 --nemesis split-brain,clock:bump:every=4s:for=1s
   mlcheck run --test store/latest/test.json       the same run again
   mlcheck run --target mariadb --nemesis partition --dry-run`,
 		Args: noArgs,
@@ -93,7 +94,8 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.DurationVar(&f.test.Quiet, "quiet", 0, "how long replication may take to come to rest after healing (default 1m)")
 	fl.StringVar(&f.latency, "latency", "", "how long messages take along some links during the whole run: n1-n2=90ms both ways, n1>n2=90ms one way; several with commas (default: in the simulated world 0.5 to 5.5 ms, drawn; between containers nothing is added)")
 	fl.StringVar(&f.datacenters, "datacenters", "", "which leaders stand together, so that partitions can cut off all of them: n1+n2,n3 (default: drawn, from four leaders on)")
-	fl.StringSliceVar(&f.test.Nemesis, "nemesis", nil, "kinds of faults to draw from the seed: "+strings.Join(nemesis.KindNames(), ", "))
+	fl.StringSliceVar((*[]string)(&f.test.Nemesis), "nemesis", nil, "what goes wrong, drawn from the seed: kinds of faults ("+strings.Join(nemesis.KindNames(), ", ")+
+		"), profiles ("+strings.Join(nemesis.ProfileNames(), ", ")+"), or a kind with shapes and a rhythm: partition:bridge+halves:every=5s:for=2s (also first=, until=, and for clock skew=)")
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
 	fl.Uint64Var(&f.test.Seed, "seed", 0, "the one source of every random choice (default: drawn, and printed)")

@@ -34,7 +34,8 @@ func soakCommand(status *int) *cobra.Command {
 		Short: "Run many seeds, and many configurations, and count what breaks",
 		Long: `Run a test with many seeds on all processors, and count which properties break,
 how often, and where most plainly. The flags are those of run; values parted by
-commas in -o, --topology, --workload and --leaders are tried in every combination.
+commas in -o, --topology, --workload, --leaders and --followers are tried in every
+combination, and so is each --nemesis that is given.
 
 Runs in the simulated world leave nothing on the disk, but for the smallest that
 breaks each property of each configuration, which gets its run folder. Ctrl-C ends
@@ -46,7 +47,8 @@ was interrupted, else 0.`,
   mlcheck soak --seeds 1000000 --for 8h --json nightly.json
   mlcheck soak --seeds 10000 --shard 2/8 --json shard-2.json      one machine of eight
   mlcheck soak --merge shard-*.json                               what all of them found
-  mlcheck soak --seeds 50 --topology ring,star --leaders 3,5 --dry-run`,
+  mlcheck soak --seeds 50 --topology ring,star --leaders 3,5 --dry-run
+  mlcheck soak --seeds 50 --leaders 5 --nemesis none --nemesis partition,clock --nemesis split-brain`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.merge {
 				return nil
@@ -77,10 +79,12 @@ was interrupted, else 0.`,
 	fl.BoolVar(&f.merge, "merge", false, "run nothing: join the results in the files that follow, of shards of one campaign")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the configurations, and run nothing")
 	f.add(fl)
-	for _, name := range []string{"topology", "workload", "leaders"} {
+	for _, name := range []string{"topology", "workload", "leaders", "followers"} {
 		fl.Lookup(name).Value = &list{}
 		fl.Lookup(name).Usage += "; several with commas"
 	}
+	fl.Lookup("nemesis").Value = &list{}
+	fl.Lookup("nemesis").Usage += "; given several times, each is tried, and none is no fault"
 	fl.Lookup("option").Usage = "an option of the target, name=value or name=a,b; may be given several times"
 	fl.Lookup("seed").Hidden = true
 	return cmd
@@ -124,7 +128,10 @@ func (f *soakFlags) campaign(fl *pflag.FlagSet) (mlcheck.Campaign, error) {
 	if texts := *fl.Lookup("topology").Value.(*list); len(texts) > 0 {
 		c.Axes = append(c.Axes, mlcheck.TopologyAxis(texts))
 	}
-	for _, name := range []string{"workload", "leaders"} {
+	if each := *fl.Lookup("nemesis").Value.(*list); len(each) > 0 {
+		c.Axes = append(c.Axes, mlcheck.Axis{Name: "nemesis", Values: each})
+	}
+	for _, name := range []string{"workload", "leaders", "followers"} {
 		if values := *fl.Lookup(name).Value.(*list); len(values) > 0 {
 			c.Axes = append(c.Axes, mlcheck.Axis{Name: name, Values: strings.Split(values.String(), ",")})
 		}
