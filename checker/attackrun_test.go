@@ -19,6 +19,9 @@ import (
 // MLCHECK_RANDOM=100000 asks for more of them.
 func TestTheCheckersAgreeWithTheDefinitions(t *testing.T) {
 	n := 1500
+	if checker.RaceEnabled {
+		n = 300
+	}
 	if s := os.Getenv("MLCHECK_RANDOM"); s != "" {
 		var err error
 		if n, err = strconv.Atoi(s); err != nil || n < 1 {

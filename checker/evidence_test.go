@@ -94,9 +94,9 @@ func (s sizes) String() string {
 }
 
 func TestEveryFindingOfABrokenStoreStandsAlone(t *testing.T) {
-	runs := uint64(12)
+	runs, ops := uint64(12), 900
 	if raceEnabled || testing.Short() {
-		runs = 3
+		runs, ops = 3, 300
 	}
 	found := sizes{}
 	for seed := range runs {
@@ -107,7 +107,7 @@ func TestEveryFindingOfABrokenStoreStandsAlone(t *testing.T) {
 			{unordered: true, rmw: true, info: true},
 			{skew: true, unordered: true, deletes: true, info: true, rmw: true, stamps: true},
 		} {
-			o.seed, o.sessions, o.keys, o.ops = seed, 6, 5, 900
+			o.seed, o.sessions, o.keys, o.ops = seed, 6, 5, ops
 			h := randomStore(o).history
 			res := Check(context.Background(), h, Options{})
 			if res.Exit == ExitInternal {
