@@ -28,7 +28,7 @@ func disksDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []string 
 
 func diskDiffers(node string, want nemesis.DiskTrouble, m nemesis.Measured) string {
 	is, measured := m.Disks[node]
-	switch slack := diskError + want.Slow/10; {
+	switch slack := diskError + is.Within + want.Slow/10; {
 	case !measured:
 		return "nobody could try " + node + "'s disk"
 	case is.Full && !want.Full:
@@ -44,4 +44,9 @@ func diskDiffers(node string, want nemesis.DiskTrouble, m nemesis.Measured) stri
 // troubles says whether a fault of the schedule befalls the node's disk.
 func (r *runner) troubles(node string) bool {
 	return slices.ContainsFunc(r.Faults, func(f nemesis.Fault) bool { return f.Disk != nil && slices.Contains(f.Nodes, node) })
+}
+
+// fills says whether the schedule makes any disk full.
+func (p *plan) fills() bool {
+	return slices.ContainsFunc(p.Faults, func(f nemesis.Fault) bool { return f.Disk != nil && f.Disk.Full })
 }

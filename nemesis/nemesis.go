@@ -146,7 +146,9 @@ type Process struct {
 type DiskTrial struct {
 	Full bool          // it could not be written
 	Sync time.Duration // how long the sync took
-	Met  int64         // syncs of the target that were slow, or requests and messages that found the disk full, since it was last in trouble
+	// Within is how much longer than asked for it may take on top of what the disk does.
+	Within time.Duration
+	Met    int64 // syncs of the target that were slow, or requests and messages that found the disk full, since it was last in trouble; -1: not known
 }
 
 // What a process does.

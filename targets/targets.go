@@ -115,6 +115,10 @@ type Spec struct {
 	Port    int               // where clients connect
 	Memory  int64             // bytes; 0: no limit
 	Startup time.Duration     // deadline for Ready
+	// Data is the directory where the target keeps what it writes, whose disk can be
+	// filled: it is there and empty at the first start. "": it cannot, and DataWhy says why.
+	Data    string
+	DataWhy string
 	// Clock says how this target's clock can be skewed: "" not at all (ClockWhy says
 	// why); "vdso" by the code that the kernel maps into its processes, which works
 	// with any program and needs nothing from it; "libfaketime" by a library in its

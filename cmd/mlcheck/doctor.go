@@ -5,11 +5,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mlcheck/mlcheck/internal/docker"
+	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 func doctorCommand() *cobra.Command {
@@ -20,7 +22,8 @@ func doctorCommand() *cobra.Command {
 fault on them: each is made, proved by measuring, and healed. Then all is removed.
 
 A target may lack what a fault needs (its clock cannot be skewed, say); a run says
-so before it starts. The simulated world can do every fault and needs no engine.
+so before it starts. The simulated world can do every fault and needs no engine: what
+there is is said where no engine answers, too.
 
 Exit status: 0 when an engine answers and the pair could be deployed, whatever
 faults are possible; 4 otherwise.`,
@@ -31,6 +34,7 @@ faults are possible; 4 otherwise.`,
 			run := fmt.Sprintf("doctor-%s-%d-%04x", time.Now().UTC().Format("20060102T150405Z"), os.Getpid(), rand.Uint32N(1<<16))
 			h, err := docker.Examine(cmd.Context(), run, func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) })
 			showHealth(out, h)
+			showSimulated(out)
 			return err
 		},
 	}
@@ -45,9 +49,17 @@ func showHealth(w io.Writer, h docker.Health) {
 		if !a.Works {
 			works = "no   "
 		}
-		fmt.Fprintf(w, "  %-10s %s  %s\n", a.Kind, works, a.How)
+		fmt.Fprintf(w, "  %-15s %s  %s\n", strings.TrimSpace(a.Kind+" "+a.Shape), works, a.How)
 	}
 	if len(h.Abilities) > 0 {
 		fmt.Fprintf(w, "A pair of nodes was up after %.1f s; it is removed again.\n", h.Deploy.Seconds())
+	}
+}
+
+// showSimulated says what is possible without an engine.
+func showSimulated(w io.Writer) {
+	fmt.Fprintln(w, "The simulated world (--world sim) needs no engine and makes every kind of fault, in all of its shapes:")
+	for _, k := range nemesis.Kinds() {
+		fmt.Fprintf(w, "  %-15s works  %s\n", k.Name, strings.Join(k.Shapes, ", "))
 	}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,6 +92,15 @@ func (c *Client) Probe(ctx context.Context, round uint64, to map[string]int) err
 // Heard asks whose probes of a round have arrived, and what cuts have swallowed.
 func (c *Client) Heard(ctx context.Context, round uint64) (Reply, error) {
 	return c.call(ctx, request{Do: doHeard, Round: round})
+}
+
+// TryDisk writes to the target's volume and says what became of that.
+func (c *Client) TryDisk(ctx context.Context) (DiskTrial, error) {
+	rep, err := c.call(ctx, request{Do: doTry})
+	if err != nil || rep.Disk == nil {
+		return DiskTrial{}, cmp.Or(err, errors.New("the agent does not say what became of it"))
+	}
+	return *rep.Disk, nil
 }
 
 // Keep makes the agent outlive its runner.

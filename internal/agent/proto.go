@@ -33,6 +33,7 @@ const (
 	doApply = "apply" // State becomes true
 	doProbe = "probe" // sends probes of round Round to addresses: To
 	doHeard = "heard" // says whose probes of round Round have arrived
+	doTry   = "try"   // writes to the target's volume
 	doKeep  = "keep"  // from now on the agent needs no runner
 )
 
@@ -57,6 +58,7 @@ type State struct {
 	// Impaired are links from this node that are bad, short of a cut.
 	Impaired []Impaired `json:"impaired,omitempty"`
 	Seed     uint64     `json:"seed,omitempty"` // what chance on them is drawn from
+	Full     bool       `json:"full,omitempty"` // the target's volume takes no more
 }
 
 // Impaired is one bad link: the address that it leads to, and what is wrong.
@@ -98,6 +100,8 @@ type Reply struct {
 	// Met counts the packets to an address that came to its bad link since it was
 	// last made bad. In replies to heard.
 	Met map[string]int64 `json:"met,omitempty"`
+	// Disk is what became of writing to the target's volume. In the reply to try.
+	Disk *DiskTrial `json:"disk,omitempty"`
 	// Offset is how far the clock was asked to be off, at the time of the reply.
 	Offset time.Duration `json:"offset,omitempty"`
 }

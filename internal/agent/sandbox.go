@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type sandbox struct {
 	clock    skewer // nil: the target's clock cannot be skewed
 	prober   *prober
 	bad      badLinks
+	disk     disk
 	token    atomic.Pointer[string]
 }
 
@@ -29,7 +31,7 @@ func newSandbox(ctx context.Context) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sandbox{firewall: newFirewall(newPackets()), prober: p}
+	s := &sandbox{firewall: newFirewall(newPackets()), prober: p, disk: disk{os.Getenv(DataVariable)}}
 	l, err := net.Listen("tcp4", ":"+strconv.Itoa(Port))
 	if err != nil {
 		return nil, fmt.Errorf("the agent cannot listen: %w", err)
@@ -95,8 +97,8 @@ func (s *sandbox) apply(st State) error {
 	if err != nil {
 		return err
 	}
-	if s.clock == nil {
-		return nil
+	if err := s.disk.set(st.Full); err != nil || s.clock == nil {
+		return err
 	}
 	return s.clock.set(st.Clock)
 }
@@ -127,8 +129,10 @@ func (s *sandbox) offset() time.Duration {
 	return s.clock.offset()
 }
 
+func (s *sandbox) tryDisk() (*DiskTrial, error) { return s.disk.try() }
+
 func (s *sandbox) restore() error {
-	err := errors.Join(s.firewall.packets.remove(), s.bad.restore())
+	err := errors.Join(s.firewall.packets.remove(), s.bad.restore(), s.disk.set(false))
 	if s.clock != nil {
 		err = errors.Join(err, s.clock.restore())
 	}

@@ -22,6 +22,8 @@ type node interface {
 	swallowed() (in, out map[string]int64, err error)
 	// met counts the packets that came to each bad link.
 	met() map[string]int64
+	// tryDisk writes to the target's volume.
+	tryDisk() (*DiskTrial, error)
 	offset() time.Duration
 	// restore makes the node healthy, whatever was wrong.
 	restore() error
@@ -117,6 +119,9 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 			return err
 		}
 		a.generation = req.State.Generation
+	case doTry:
+		rep.Disk, err = a.node.tryDisk()
+		return err
 	case doProbe:
 		return a.node.probe(req.Round, req.To)
 	case doHeard:

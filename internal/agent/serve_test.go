@@ -47,6 +47,8 @@ func (f *fakeNode) swallowed() (in, out map[string]int64, err error) {
 	return map[string]int64{"10.0.0.3": 7}, nil, nil
 }
 
+func (f *fakeNode) tryDisk() (*DiskTrial, error) { return &DiskTrial{Sync: time.Millisecond}, nil }
+
 func (f *fakeNode) offset() time.Duration { return 0 }
 
 func (f *fakeNode) restore() error {

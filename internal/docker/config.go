@@ -27,6 +27,8 @@ type Config struct {
 	Seed   uint64         // of what chance does to packets
 	// Latency is what a link takes for the whole run, beside its natural time.
 	Latency map[history.Link]time.Duration
+	// Fills says that disks are to be filled: data are on bounded volumes then.
+	Fills bool
 	// Keep leaves the nodes up at Close; see [Cluster.RemoveCommand].
 	Keep bool
 	// Progress is told what happens, in lines, during the start; nil: nobody is.

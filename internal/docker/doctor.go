@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
@@ -19,6 +18,7 @@ import (
 // made for it.
 type Ability struct {
 	Kind  string // of fault
+	Shape string // "": all shapes of the kind are made in one way
 	Works bool
 	How   string // the mechanism; where it does not work: why
 }
@@ -44,7 +44,7 @@ func Examine(ctx context.Context, run string, progress func(format string, args 
 	}
 	h.Engine = fmt.Sprintf("engine %s at %s, %s/%s", info.Version, info.Endpoint, info.OS, info.Arch)
 	began := time.Now()
-	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Progress: progress})
+	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Fills: true, Progress: progress})
 	if err != nil {
 		return h, err
 	}
@@ -63,76 +63,14 @@ func Examine(ctx context.Context, run string, progress func(format string, args 
 	return h, nil
 }
 
-// trial is one kind of fault: how it is made here, the State that has it, and what
-// a measurement must show.
-type trial struct {
-	kind, how string
-	state     nemesis.State
-	shows     func(nemesis.Measured) bool
-}
-
-var (
-	there = history.Link{From: "n1", To: "n2"}
-	back  = history.Link{From: "n2", To: "n1"}
-)
-
-// isDown says whether n1 is down, and n2 is not.
-func isDown(m nemesis.Measured) bool {
-	return m.Nodes["n1"].Is == nemesis.Down && m.Nodes["n2"].Is == nemesis.Up
-}
-
-// trials are the kinds of faults that a State can hold.
-var trials = []trial{
-	{
-		nemesis.Partition, "packets are dropped by nftables in each node's own network, one direction at a time",
-		nemesis.State{Cut: []history.Link{there}},
-		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] },
-	},
-	{
-		nemesis.Link, "packets wait, get lost or come twice in a queue of the agent (NFQUEUE)",
-		nemesis.State{Links: []nemesis.LinkState{{Link: there, Impairment: nemesis.Impairment{Delay: 200 * time.Millisecond}}}},
-		func(m nemesis.Measured) bool {
-			return m.Probes[there].Least >= 200*time.Millisecond && m.Probes[back].Least < 100*time.Millisecond
-		},
-	},
-	{
-		nemesis.Clock, "the vDSO of each process is patched; a target may choose libfaketime instead",
-		nemesis.State{Clocks: []nemesis.ClockState{{Node: "n1", Offset: time.Hour}}},
-		func(m nemesis.Measured) bool {
-			return (m.Clocks["n1"]-time.Hour).Abs() < time.Minute && m.Clocks["n2"].Abs() < time.Minute
-		},
-	},
-	{
-		nemesis.Pause, "the engine freezes the processes of a container",
-		nemesis.State{Paused: []string{"n1"}},
-		func(m nemesis.Measured) bool {
-			return m.Nodes["n1"].Is == nemesis.Paused && m.Nodes["n2"].Is == nemesis.Up
-		},
-	},
-	{
-		nemesis.Kill, "the engine kills all processes of a container (SIGKILL), and starts it again",
-		nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Kill}}},
-		isDown,
-	},
-	{
-		nemesis.Stop, "the engine asks a container to end (SIGTERM), kills it after ten seconds, and starts it again",
-		nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Stop}}},
-		isDown,
-	},
-	{
-		nemesis.Crash, "", nemesis.State{Down: []nemesis.DownState{{Node: "n1", By: nemesis.Crash}}}, nil,
-	},
-	{
-		nemesis.Disk, "", nemesis.State{Disks: []nemesis.DiskState{{Node: "n1", DiskTrouble: nemesis.DiskTrouble{Full: true}}}}, nil,
-	},
-}
-
 // try makes one fault, proves it, and heals.
 func (c *Cluster) try(ctx context.Context, t trial) Ability {
 	if why := c.fabric.Cannot(t.state); len(why) > 0 {
-		return Ability{t.kind, false, strings.Join(why, "; ")}
+		return Ability{t.kind, t.shape, false, strings.Join(why, "; ")}
 	}
-	no := func(format string, args ...any) Ability { return Ability{t.kind, false, fmt.Sprintf(format, args...)} }
+	no := func(format string, args ...any) Ability {
+		return Ability{t.kind, t.shape, false, fmt.Sprintf(format, args...)}
+	}
 	m, err := c.trial(ctx, t.state)
 	switch {
 	case err != nil:
@@ -147,7 +85,7 @@ func (c *Cluster) try(ctx context.Context, t trial) Ability {
 	case t.shows(m) || !m.Up[there] || !m.Up[back] || m.Nodes["n1"].Is != nemesis.Up:
 		return no("it was tried, and stayed after it was healed")
 	}
-	return Ability{t.kind, true, t.how}
+	return Ability{t.kind, t.shape, true, t.how}
 }
 
 func (c *Cluster) trial(ctx context.Context, s nemesis.State) (nemesis.Measured, error) {
@@ -165,7 +103,7 @@ const patientPort = 7000
 func (patient) Spec(string) targets.Spec {
 	return targets.Spec{
 		Image: targets.OwnBinary, Command: []string{"agent", "echo", strconv.Itoa(patientPort)},
-		Port: patientPort, Startup: 20 * time.Second, Clock: agent.VDSO,
+		Port: patientPort, Startup: 20 * time.Second, Clock: agent.VDSO, Data: "/data",
 	}
 }
 

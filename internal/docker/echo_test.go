@@ -28,6 +28,8 @@ type echo struct {
 	wire    func(context.Context, []targets.Node) error
 	ready   func(context.Context, targets.Node) error
 	files   map[string]string
+	env     map[string]string // beside its own
+	data    string            // its directory, if its disk can be filled
 }
 
 func (e *echo) Spec(string) targets.Spec {
@@ -44,6 +46,10 @@ func (e *echo) Spec(string) targets.Spec {
 	if e.clock != "" {
 		s.Clock, s.Env = e.clock, nil
 	}
+	if len(e.env) > 0 {
+		s.Env = e.env
+	}
+	s.Data = e.data
 	if e.noClock {
 		s.Clock, s.ClockWhy = "", "this target's timers would break"
 	}

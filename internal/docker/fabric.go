@@ -72,8 +72,12 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			}
 		}
 	}
-	if len(s.Disks) > 0 {
-		say("disks of containers are neither filled nor slowed yet; the simulated world does both")
+	for _, d := range s.Disks {
+		if n := f.byName[d.Node]; n == nil {
+			say("disk: there is no node %s", d.Node)
+		} else if why := n.cannotTrouble(d.DiskTrouble); why != "" {
+			say("%s", why)
+		}
 	}
 	for _, why := range f.cannotBefall(s) {
 		say("%s", why)
@@ -97,7 +101,12 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	if err := f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) }); err != nil {
 		return err
 	}
-	return f.every(func(n *node) error { return n.become(ctx, s.Process(n.name), s.DownBy(n.name)) })
+	return f.every(func(n *node) error {
+		if err := n.choke(ctx, s.Disk(n.name).Full); err != nil {
+			return err
+		}
+		return n.become(ctx, s.Process(n.name), s.DownBy(n.name))
+	})
 }
 
 // heal applies the zero State.
@@ -106,7 +115,7 @@ func (f *fabric) heal(ctx context.Context) error { return f.Apply(ctx, nemesis.S
 // share is a node's part of a state. A cut link is dropped at both ends: what
 // one end lets through in the instant of the change, the other stops.
 func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State {
-	part := agent.State{Generation: generation, Seed: f.cluster.cfg.Seed}
+	part := agent.State{Generation: generation, Seed: f.cluster.cfg.Seed, Full: s.Disk(n.name).Full}
 	for _, l := range s.Cut {
 		if l.To == n.name {
 			part.In = append(part.In, f.byName[l.From].ip)
@@ -149,7 +158,7 @@ func (f *fabric) every(do func(*node) error) error {
 
 // Measure probes every link of the topology and asks every clock, side by side.
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
-	m := nemesis.Measured{Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{}}
+	m := nemesis.Measured{Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{}, Disks: map[string]nemesis.DiskTrial{}}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, n := range f.cluster.nodes {
@@ -160,6 +169,20 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 			}
 			mu.Lock()
 			m.Nodes[n.name] = p
+			mu.Unlock()
+		})
+	}
+	for _, n := range f.cluster.nodes {
+		if !n.fills() {
+			continue
+		}
+		wg.Go(func() {
+			trial, err := n.tryDisk(ctx)
+			if err != nil {
+				return // nobody could try it: it is missing
+			}
+			mu.Lock()
+			m.Disks[n.name] = trial
 			mu.Unlock()
 		})
 	}

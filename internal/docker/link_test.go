@@ -97,14 +97,17 @@ func TestTheDoctorTriesEveryKindOfFault(t *testing.T) {
 	nothingLeft(t, eng, run)
 	found := map[string]bool{}
 	for _, a := range h.Abilities {
-		found[a.Kind] = a.Works
-		if a.Works != (a.Kind != nemesis.Crash && a.Kind != nemesis.Disk) || a.How == "" {
+		found[a.Kind+" "+a.Shape] = true
+		t.Logf("%+v", a)
+		if impossible := a.Kind == nemesis.Crash || a.Shape == "slow" && a.Kind == nemesis.Disk; a.Works == impossible || a.How == "" {
 			t.Errorf("%+v", a)
 		}
 	}
 	for _, k := range nemesis.Kinds() {
-		if _, ok := found[k.Name]; !ok {
-			t.Errorf("%s was not tried", k.Name)
+		for _, shape := range k.Shapes {
+			if !found[k.Name+" "] && !found[k.Name+" "+shape] {
+				t.Errorf("%s %s was not tried", k.Name, shape)
+			}
 		}
 	}
 }

@@ -41,6 +41,7 @@ type node struct {
 	// clockWhy says why this node's clock cannot be skewed; "": it can.
 	clockWhy string
 	is       atomic.Pointer[string] // what we have made of its process; nil: up
+	choked   atomic.Bool            // its disk was made full
 	stopped  atomic.Bool            // it was last asked to end, not killed
 }
 
@@ -70,6 +71,12 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 		box.Volumes = []string{agent.ClockDir}
 	case n.spec.Clock == agent.VDSO: // it writes into processes, whoever they belong to
 		box.Add = append(box.Add, "SYS_PTRACE", "DAC_OVERRIDE")
+	}
+	if box.Bounded = n.volume(); n.fills() { // the target may keep its directory to itself
+		box.Env = append(box.Env, agent.DataVariable+"="+n.spec.Data)
+		if !slices.Contains(box.Add, "DAC_OVERRIDE") {
+			box.Add = append(box.Add, "DAC_OVERRIDE")
+		}
 	}
 	var err error
 	if n.sandbox, err = c.eng.CreateContainer(ctx, box); err != nil {
@@ -132,7 +139,7 @@ func (n *node) startTarget(ctx context.Context) error {
 		Labels: c.cfg.labels(roleLabel, targetRole, nodeLabel, n.name),
 		JoinOf: n.sandbox, Memory: n.spec.Memory,
 	}
-	if n.reads() {
+	if n.reads() || n.fills() {
 		box.VolumesOf = n.sandbox
 	}
 	var err error

@@ -2,7 +2,9 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ type store struct {
 	added  []int64
 }
 
-func deployStore(t *testing.T) *store {
+func deployStore(t *testing.T, change ...func(*Config)) *store {
 	t.Helper()
 	eng := dockertest.Engine(t)
 	options := map[string]string{}
@@ -35,6 +37,9 @@ func deployStore(t *testing.T) *store {
 		t.Fatal(err)
 	}
 	cfg := Config{Run: runID(t), Target: "reference", Nodes: nodes, Links: plan.Links, System: plan.System, Progress: t.Logf}
+	for _, f := range change {
+		f(&cfg)
+	}
 	c, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -119,4 +124,50 @@ func TestAKilledLeaderHasItsLogAndItsPeersWhenItIsBack(t *testing.T) {
 	}
 	within(t, 20*time.Second, "all leaders have everything", s.everywhere)
 	t.Logf("all leaders agree %v after the start", time.Since(began).Round(time.Millisecond))
+}
+
+func TestAFullDiskRefusesWritesAndReadsAndRestartsGoOn(t *testing.T) {
+	s := deployStore(t, func(c *Config) { c.Fills = true })
+	for range 5 {
+		s.add(1)
+	}
+	full := nemesis.State{Disks: []nemesis.DiskState{{Node: "n2", DiskTrouble: nemesis.DiskTrouble{Full: true}}}}
+	apply(t, s.Cluster, full)
+	if m := measure(t, s.Cluster); !m.Disks["n2"].Full || m.Disks["n1"].Full || m.Nodes["n2"].Is != nemesis.Up {
+		t.Errorf("%+v, %+v", m.Disks, m.Nodes)
+	}
+	client, err := s.target.Connect(t.Context(), s.Nodes()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Do(t.Context(), []history.Step{{F: history.Add, Key: "k", Value: history.Int(99)}})
+	if !errors.Is(err, targets.ErrRefused) || !strings.Contains(err.Error(), "full") {
+		t.Errorf("a write on a full disk: %v", err)
+	}
+	if got := s.at(1); !slices.Equal(got, s.added) {
+		t.Errorf("a read under a full disk: %v", got)
+	}
+	s.add(0)
+	down := full
+	down.Down = []nemesis.DownState{{Node: "n2", By: nemesis.Kill}}
+	apply(t, s.Cluster, down)
+	apply(t, s.Cluster, nemesis.State{})
+	if m := measure(t, s.Cluster); m.Disks["n2"].Full || m.Disks["n2"].Sync <= 0 || m.Nodes["n2"].Is != nemesis.Up {
+		t.Errorf("%+v, %+v", m.Disks, m.Nodes)
+	}
+	within(t, 20*time.Second, "all leaders have everything", s.everywhere)
+}
+
+func TestATargetThatDiesOfItsFullDiskIsStartedWhenThereIsRoom(t *testing.T) {
+	c := started(t, func(cfg *Config, e *echo) { cfg.Fills, e.data = true, "/data" })
+	apply(t, c, nemesis.State{Disks: []nemesis.DiskState{{Node: "n1", DiskTrouble: nemesis.DiskTrouble{Full: true}}}})
+	if _, err := ask(t.Context(), c.nodes[0], "exit"); err == nil { // as one does that cannot write
+		t.Error("the echo goes on after its exit")
+	}
+	within(t, 10*time.Second, "n1 is down", func() bool { return measure(t, c).Nodes["n1"].Is == nemesis.Down })
+	apply(t, c, nemesis.State{})
+	if m := measure(t, c); m.Nodes["n1"].Is != nemesis.Up || m.Disks["n1"].Full {
+		t.Errorf("%+v, %+v", m.Nodes["n1"], m.Disks["n1"])
+	}
 }

@@ -33,6 +33,7 @@ const (
 	runnerImage = "MLCHECK_TEST_IMAGE" // the echo's image
 	runnerBuild = "MLCHECK_TEST_BUILD" // a port: an echo on it is built, which never gets done
 	runnerKeep  = "MLCHECK_TEST_KEEP"
+	runnerFault = "MLCHECK_TEST_FAULT" // which of the faults is in force
 )
 
 func TestMain(m *testing.M) {
@@ -55,6 +56,10 @@ func runner(run, image string) error {
 		Keep:     os.Getenv(runnerKeep) != "",
 		Progress: func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
 	}
+	state := nemesis.State{Cut: links("n1", "n2")}
+	if fault := os.Getenv(runnerFault); fault != "" {
+		state = underFault(&cfg, fault)
+	}
 	if os.Getenv(runnerBuild) != "" {
 		cfg.System = endless{cfg.System.(*echo)}
 	}
@@ -64,8 +69,10 @@ func runner(run, image string) error {
 	}
 	fmt.Println("up")
 	for ctx.Err() == nil && err == nil {
-		if err = c.Fabric().Apply(ctx, nemesis.State{Cut: links("n1", "n2")}); err == nil {
-			_, err = c.Fabric().Measure(ctx)
+		if err = c.Fabric().Apply(ctx, state); err == nil {
+			if _, err = c.Fabric().Measure(ctx); err == nil {
+				fmt.Println(inForce)
+			}
 		}
 	}
 	if ctx.Err() != nil {

@@ -182,6 +182,11 @@ func (d *docker) CreateContainer(ctx context.Context, c Container) (string, erro
 			Type: mount.TypeVolume, Target: path, VolumeOptions: &mount.VolumeOptions{Labels: c.Labels},
 		})
 	}
+	for _, v := range c.Bounded {
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Target: v.Path, VolumeOptions: &mount.VolumeOptions{
+			Labels: c.Labels, NoCopy: true, DriverConfig: inMemory(v.Bytes),
+		}})
+	}
 	if c.VolumesOf != "" {
 		host.VolumesFrom = []string{c.VolumesOf}
 	}
@@ -195,6 +200,11 @@ func (d *docker) CreateContainer(ctx context.Context, c Container) (string, erro
 	}
 	r, err := d.api.ContainerCreate(ctx, config, host, net, nil, c.Name)
 	return r.ID, err
+}
+
+// inMemory has the engine's own driver mount a tmpfs.
+func inMemory(bytes int64) *mount.Driver {
+	return &mount.Driver{Name: "local", Options: map[string]string{"type": "tmpfs", "device": "tmpfs", "o": fmt.Sprintf("size=%d,mode=0755", bytes)}}
 }
 
 func (d *docker) StartContainer(ctx context.Context, id string) error {

@@ -110,6 +110,7 @@ type Container struct {
 	Aliases    []string // names under which the network's own DNS knows it
 	VolumesOf  string   // id of the container whose volumes it mounts too
 	Volumes    []string // paths of anonymous volumes; they carry the container's labels
+	Bounded    []Volume // anonymous volumes in memory; they carry the container's labels
 	Memory     int64    // bytes; 0: no limit
 	Init       bool     // the engine's own init is process 1 and reaps orphans
 	Stdin      bool     // standard input is open, until the first attached stream ends
@@ -118,6 +119,12 @@ type Container struct {
 	DropAll    bool     // no capability but those in Add; no new privileges
 	Add        []string // capabilities: "NET_ADMIN"
 	StopSignal string
+}
+
+// Volume is a volume that holds no more than so many bytes, all of them in memory.
+type Volume struct {
+	Path  string
+	Bytes int64
 }
 
 // Status is what a container is doing.

@@ -47,6 +47,7 @@ func (s *system) Spec(node string) targets.Spec {
 		Files:   map[string]string{startPath: startScript, initPath: s.initSQL()},
 		Port:    port,
 		Startup: 90 * time.Second,
+		DataWhy: "MariaDB waits a minute before it tries a full disk again (its manual, Disk-full errors), so that how long healing takes could not be told from replication that has stopped",
 	}
 	if s.options.image != "" {
 		spec.Image = s.options.image

@@ -41,6 +41,7 @@ func Spec(target, node string, c targets.Config) targets.Spec {
 		Command: []string{Command, documentPath},
 		Files:   map[string]string{documentPath: encode(document{target, node, ":" + strconv.Itoa(Port), dataPath, c})},
 		Port:    Port,
+		Data:    dataPath,
 		Startup: 20 * time.Second,
 		Clock:   "file",
 	}

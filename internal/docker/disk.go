@@ -1,0 +1,75 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mlcheck/mlcheck/internal/engine"
+	"github.com/mlcheck/mlcheck/nemesis"
+)
+
+const (
+	// dataSize is how much the bounded volume of a node holds. It is memory.
+	dataSize = 128 << 20
+	// diskError is how long a sync of that may take: the agent is a program among others.
+	diskError = time.Second
+)
+
+// noSlowDisk is why no container has a slow disk.
+const noSlowDisk = "a container's disk cannot be slowed: what the kernel throttles is a whole device, which all nodes share, and its throttle does not make a sync longer by a given time; the simulated world does that"
+
+// fills says whether the node's data are on a volume that can be filled.
+func (n *node) fills() bool { return n.cluster.cfg.Fills && n.spec.Data != "" }
+
+// volume is where the data are then: bounded, in memory, and mounted by the sandbox, so
+// that it outlives the target's container.
+func (n *node) volume() []engine.Volume {
+	if !n.fills() {
+		return nil
+	}
+	return []engine.Volume{{Path: n.spec.Data, Bytes: dataSize}}
+}
+
+// cannotTrouble says why a disk cannot be troubled so; "": it can.
+func (n *node) cannotTrouble(d nemesis.DiskTrouble) string {
+	switch {
+	case d.Slow > 0:
+		return noSlowDisk
+	case n.spec.Data == "" && n.spec.DataWhy != "":
+		return "no disk can be filled: " + n.spec.DataWhy
+	case n.spec.Data == "":
+		return "no disk can be filled: the target does not say where it keeps its data"
+	case !n.fills():
+		return "no disk can be filled: the nodes were made without a volume for it"
+	}
+	return ""
+}
+
+// choke notes whether the node's disk is full. A target that has died of that is
+// started again when there is room.
+func (n *node) choke(ctx context.Context, full bool) error {
+	if !n.choked.Swap(full) || full || n.process() != nemesis.Up {
+		return nil
+	}
+	s, err := n.cluster.eng.InspectContainer(ctx, n.target)
+	if err != nil {
+		return fmt.Errorf("its container cannot be inspected: %w", err)
+	}
+	if s.Running {
+		return nil
+	}
+	if err := n.cluster.eng.StartContainer(ctx, n.target); err != nil {
+		return fmt.Errorf("it died of its full disk and cannot be started again: %w", err)
+	}
+	return n.waitReady(ctx)
+}
+
+// tryDisk writes to the node's volume and says what became of that.
+func (n *node) tryDisk(ctx context.Context) (nemesis.DiskTrial, error) {
+	t, err := n.agent.TryDisk(ctx)
+	if err != nil {
+		return nemesis.DiskTrial{}, n.explain(err)
+	}
+	return nemesis.DiskTrial{Full: t.Full, Sync: t.Sync, Within: diskError, Met: -1}, nil
+}
