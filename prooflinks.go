@@ -124,3 +124,33 @@ func ofLinks(f nemesis.Fault, phase string, s nemesis.State) string {
 	}
 	return ""
 }
+
+// cover says whether other faults cut all links of an impairment that begins, and
+// notes that nobody can measure it.
+func (n *saboteur) cover(f nemesis.Fault) bool {
+	if !n.isCovered(f) {
+		return false
+	}
+	n.covered = append(n.covered, f)
+	ev := describe(f, history.Covered)
+	ev.Why = "other faults cut all of its links, so that it cannot act"
+	n.rec.Event(ev)
+	return true
+}
+
+func (n *saboteur) isCovered(f nemesis.Fault) bool {
+	now := nemesis.At(n.Faults, n.at)
+	return f.Impair != nil && !slices.ContainsFunc(f.Links, func(l history.Link) bool { return !now.Cuts(l) })
+}
+
+// uncover judges impairments that were covered and are no longer, and forgets those
+// that have ended.
+func (n *saboteur) uncover(m look) {
+	n.covered = slices.DeleteFunc(n.covered, func(f nemesis.Fault) bool {
+		if f.Active(n.at) && !n.isCovered(f) {
+			n.judge(f, m, history.Effective, history.Absent)
+			return true
+		}
+		return !f.Active(n.at)
+	})
+}

@@ -29,6 +29,9 @@ type saboteur struct {
 	// fault began, by fault: that is not its own doing.
 	before map[int]int64
 	met    map[int]int64 // what faults that flap have met in the turns that are over
+	// covered are faults in force that nobody could measure yet: cuts cover all of
+	// their links.
+	covered []nemesis.Fault
 }
 
 func newSaboteur(r *runner) *saboteur {
@@ -184,10 +187,11 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	n.noteClocks(m.Measured)
 	for _, f := range starting {
 		n.before[f.ID] = max(metBy(already(f, were), m.Measured), 0)
-		if !drifts(f) {
+		if !drifts(f) && !n.cover(f) {
 			n.judge(f, m, history.Effective, history.Absent)
 		}
 	}
+	n.uncover(m)
 	n.turned(turning, were, m)
 	for _, f := range ending {
 		n.opt.Progress("%6.1f s  %s: over", n.cluster.Now().Seconds(), f)

@@ -88,11 +88,14 @@ func (f *FaultReport) record(ev history.Event) {
 func faultState(f *FaultReport, phases map[string]history.Event, met int64, wrote bool) string {
 	_, isStuck := phases[history.Stuck]
 	_, isAbsent := phases[history.Absent]
+	_, isCovered := phases[history.Covered]
 	switch {
 	case isStuck:
 		return stuck
 	case isAbsent:
 		return absent
+	case f.Effective < 0 && isCovered && met == 0:
+		return idle // nothing could come to it, whether it was there or not
 	case f.Effective < 0:
 		return notMeasured
 	case f.Healing >= 0 && f.Healed < 0:

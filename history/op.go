@@ -128,6 +128,7 @@ const (
 	Planned   = "planned"   // the schedule asked for it
 	Effective = "effective" // measured: it is in force
 	Absent    = "absent"    // measured: it is not in force though it should be
+	Covered   = "covered"   // not to be measured: another fault leaves it nothing to act on
 	Healing   = "healing"   // the schedule asked for its end
 	Healed    = "healed"    // measured: it is gone
 	Stuck     = "stuck"     // measured: it is still there though it should be gone
