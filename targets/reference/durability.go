@@ -89,7 +89,7 @@ func (m *machine) tellSoon(p *peer, body []byte) {
 
 // acknowledge tells a peer what of its stream is on disk here.
 func (m *machine) acknowledge(p *peer) {
-	e := m.rooms.enc(msgAck)
+	e := m.rooms.enc(msgAck, 12)
 	e.uint(p.received)
 	e.uint(uint64(p.lives.known))
 	m.onceSynced(targets.Out{Kind: targets.Message, To: p.name, Body: e.b})

@@ -23,18 +23,17 @@ const (
 // log puts a record on disk before anything that the leader does afterwards
 // leaves it.
 func (m *machine) log(kind byte, fill func(*enc)) {
-	m.emit(targets.Out{Kind: targets.Log, Body: logRecord(kind, fill), Sync: true})
+	m.emit(targets.Out{Kind: targets.Log, Body: m.record(kind, fill), Sync: true})
 }
 
 // note puts a record into the log that may be lost: what it says would be found
 // out again.
 func (m *machine) note(kind byte, fill func(*enc)) {
-	m.emit(targets.Out{Kind: targets.Log, Body: logRecord(kind, fill)})
+	m.emit(targets.Out{Kind: targets.Log, Body: m.record(kind, fill)})
 }
 
-func logRecord(kind byte, fill func(*enc)) []byte {
-	e := enc{}
-	e.byte(kind)
+func (m *machine) record(kind byte, fill func(*enc)) []byte {
+	e := m.rooms.enc(kind, room)
 	fill(&e)
 	return e.b
 }

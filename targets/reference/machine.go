@@ -107,7 +107,7 @@ func (m *machine) message(in targets.In) {
 	if i < 0 || m.full && takesRoom(in.Body) {
 		return
 	}
-	p, d := m.peers[i], &dec{b: in.Body}
+	p, d := m.peers[i], &dec{b: in.Body, rooms: &m.rooms}
 	switch kind := d.byte(); kind {
 	case msgAck:
 		m.confirmed(p, d)
@@ -212,6 +212,7 @@ func (m *machine) passesOn(u update, p *peer) bool {
 // commit makes what a transaction has changed an update of this leader.
 func (m *machine) commit(own *pending, t ticket) {
 	u := update{origin: m.me, seq: own.seq, stamp: own.stamp, deps: slices.Clone(m.applied.upTo), changes: own.changes, passed: 1 << m.me, ticket: t}
+	u.body = m.rooms.body(u)
 	m.traceUpdate(TraceCommitted, u)
 	m.logUpdate(u, m.me, 0)
 	m.apply(u)

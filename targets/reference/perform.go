@@ -158,7 +158,7 @@ func (m *machine) steps(o *order, own *pending) {
 // result is the reply to an order that was performed: the steps, the stamp of
 // what was written, who did it, what was replaced, and what the client knows now.
 func (m *machine) result(o *order, own *pending) []byte {
-	e := m.rooms.enc(tellOK)
+	e := m.rooms.enc(tellOK, room)
 	e.steps(o.steps)
 	if len(own.changes) > 0 {
 		e.string(own.stamp.word(m.cfg.nodes))

@@ -18,7 +18,7 @@ func (m *machine) recoverFrom(d targets.Disk) {
 // recover does what one record says. A record that makes no sense was torn while
 // it was written: nobody was told of it.
 func (m *machine) recover(record []byte) {
-	d := &dec{b: record}
+	d := &dec{b: record, rooms: &m.rooms}
 	switch kind := d.byte(); kind {
 	case recEpoch, recEntry:
 		m.recoverGroup(kind, d)

@@ -70,7 +70,7 @@ func (m *machine) push(p *peer) {
 	}
 	for p.sends && p.sent < uint64(len(p.queue)) {
 		n := min(uint64(len(p.queue)), p.sent+batch)
-		e := m.rooms.enc(msgUpdates)
+		e := m.rooms.enc(msgUpdates, roomFor(p.queue[p.sent:n]))
 		e.uint(p.sent + 1)
 		e.vector(p.lives.own)
 		for _, u := range p.queue[p.sent:n] {
@@ -85,6 +85,15 @@ func (m *machine) push(p *peer) {
 			return // the rest goes when the peer confirms
 		}
 	}
+}
+
+// roomFor is how many bytes a message of updates takes, most likely.
+func roomFor(us []*update) int {
+	n := room / 2
+	for _, u := range us {
+		n += len(u.body) + room/4
+	}
+	return n
 }
 
 func (m *machine) confirmed(p *peer, d *dec) {
@@ -112,6 +121,9 @@ func (m *machine) updatesFrom(p *peer, d *dec) {
 	for ; len(d.b) > 0 && d.err == nil; at++ {
 		switch u := d.update(len(m.cfg.nodes)); {
 		case d.err != nil:
+		case at == p.received+1 && len(p.early) == 0 && m.ready(u): // as nearly always
+			p.took(at)
+			m.accept(u, p, at)
 		case at > p.received && !p.taken[at]:
 			p.early[at] = u
 		default:
@@ -162,7 +174,12 @@ func (m *machine) next(p *peer) (uint64, bool) {
 		return least, found
 	}
 	u, here := p.early[p.received+1]
-	return p.received + 1, here && (m.cfg.delivery != causal || m.cfg.has(causalPerLink) || covers(m.applied.upTo, u.deps))
+	return p.received + 1, here && m.ready(u)
+}
+
+// ready says whether everything is here that an update has to wait for.
+func (m *machine) ready(u update) bool {
+	return m.cfg.delivery != causal || m.cfg.has(causalPerLink) || covers(m.applied.upTo, u.deps)
 }
 
 // unconfirmed is how many updates have not been confirmed by the peers that they

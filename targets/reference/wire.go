@@ -30,24 +30,39 @@ func (e *enc) uint(v uint64)   { e.b = binary.AppendUvarint(e.b, v) }
 func (e *enc) int(v int64)     { e.b = binary.AppendVarint(e.b, v) }
 func (e *enc) string(v string) { e.uint(uint64(len(v))); e.b = append(e.b, v...) }
 
-// rooms is memory for what leaves a leader all the time, cut from larger pieces.
-type rooms struct{ free []byte }
+// rooms is memory for what leaves a leader and comes to it all the time, cut from
+// larger pieces.
+type rooms struct {
+	bytes   piece[byte]
+	numbers piece[uint64]
+	changes piece[change]
+}
 
-func (r *rooms) enc(kind byte) enc {
-	if len(r.free) < room {
-		r.free = make([]byte, 64*room)
+// enc is for a message or a record that has most likely so many bytes, or fewer.
+func (r *rooms) enc(kind byte, size int) enc {
+	return enc{append(r.bytes.cut(size, 64*room)[:0], kind)}
+}
+
+// piece is memory from which smaller ones are cut.
+type piece[T any] struct{ free []T }
+
+// cut takes n from the piece, or from a new one of some size.
+func (p *piece[T]) cut(n, size int) []T {
+	if len(p.free) < n {
+		p.free = make([]T, max(size, n))
 	}
-	e := enc{append(r.free[:0:room], kind)}
-	r.free = r.free[room:]
-	return e
+	taken := p.free[:n:n]
+	p.free = p.free[n:]
+	return taken
 }
 
 var errShort = errors.New("the message ends too early or makes no sense")
 
 // dec reads; the first failure sticks, so a caller checks once at the end.
 type dec struct {
-	b   []byte
-	err error
+	b     []byte
+	err   error
+	rooms *rooms // where what is read goes; nil: wherever
 }
 
 func (d *dec) fail() { d.b, d.err = nil, errShort }
@@ -111,7 +126,13 @@ func (e *enc) vector(v []uint64) {
 }
 
 func (d *dec) vector() []uint64 {
-	v := make([]uint64, d.count())
+	n := d.count()
+	var v []uint64
+	if d.rooms != nil {
+		v = d.rooms.numbers.cut(n, 8*room)
+	} else {
+		v = make([]uint64, n)
+	}
 	for i := range v {
 		v[i] = d.uint()
 	}
@@ -152,6 +173,7 @@ type update struct {
 	changes []change
 	passed  uint64 // the leaders that it came by, a bit for each
 	ticket  ticket // who asked for it, where one leader decides for all
+	body    []byte // all but passed, as it travels, once it has been written or read
 }
 
 // ticket is an order that waits at a leader; its zero value is none.
@@ -180,12 +202,28 @@ func (d *dec) dots() []dot {
 	return ds
 }
 
+// update writes what changes on the way, and then the rest.
 func (e *enc) update(u update) {
+	e.uint(u.passed)
+	if u.body != nil {
+		e.b = append(e.b, u.body...)
+		return
+	}
+	e.body(u)
+}
+
+// body is what an update is on every way that it goes.
+func (r *rooms) body(u update) []byte {
+	e := enc{r.bytes.cut(room, 64*room)[:0]}
+	e.body(u)
+	return e.b
+}
+
+func (e *enc) body(u update) {
 	e.uint(uint64(u.origin))
 	e.uint(u.seq)
 	e.int(u.stamp.time)
 	e.vector(u.deps)
-	e.uint(u.passed)
 	e.ticket(u.ticket)
 	e.changes(u.changes)
 }
@@ -206,7 +244,13 @@ func (e *enc) changes(cs []change) {
 }
 
 func (d *dec) changes() []change {
-	cs := make([]change, d.count())
+	n := d.count()
+	var cs []change
+	if d.rooms != nil {
+		cs = d.rooms.changes.cut(n, room)
+	} else {
+		cs = make([]change, n)
+	}
 	for i := range cs {
 		cs[i] = change{key: d.string(), f: history.F(d.byte()), value: d.int(), past: d.dots()}
 	}
@@ -214,20 +258,21 @@ func (d *dec) changes() []change {
 }
 
 func (d *dec) update(nodes int) update {
+	passed, body := d.uint(), d.b
 	origin := d.uint()
 	if origin >= uint64(nodes) { // before it becomes an int, which might be negative
 		d.fail()
 		return update{}
 	}
-	u := update{origin: int(origin), seq: d.uint()}
+	u := update{origin: int(origin), seq: d.uint(), passed: passed}
 	u.stamp = stamp{time: d.int(), node: u.origin, seq: u.seq}
 	if u.deps = d.vector(); !ofLeaders(u.deps, nodes) || u.seq>>32 > mostLives {
 		d.fail()
 		return update{}
 	}
-	u.passed = d.uint()
 	u.ticket = ticket{d.node(nodes), d.uint()}
 	u.changes = d.changes()
+	u.body = slices.Clip(body[:len(body)-len(d.b)])
 	return u
 }
 

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -65,6 +66,11 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if d.err != nil || len(d.b) != 0 {
 			t.Fatalf("error %v, %d bytes left", d.err, len(d.b))
 		}
+		again := enc{}
+		if again.update(gotU); !bytes.HasPrefix(e.b, again.b) {
+			t.Fatalf("%x is written again as %x", e.b, again.b)
+		}
+		gotU.body = nil
 		if diff := cmp.Diff(u, gotU, opaque, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
