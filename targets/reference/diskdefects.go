@@ -143,8 +143,9 @@ func (m *machine) flushLogs() {
 }
 
 // later is a write that stays in memory until the next timer.
-func (m *machine) later(kind byte, fill func(*enc)) {
-	m.defects.records = append(m.defects.records, targets.Out{Kind: targets.Log, Body: m.record(kind, fill)})
+func (m *machine) later(record targets.Out) {
+	record.Sync = false
+	m.defects.records = append(m.defects.records, record)
 }
 
 // asBefore says whether a peer that confirms less than before is sent again what is

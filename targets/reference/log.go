@@ -40,18 +40,19 @@ func (m *machine) record(kind byte, fill func(*enc)) []byte {
 
 // logUpdate writes an update: the leader itself is the link of its own.
 func (m *machine) logUpdate(u update, via int, at uint64) {
-	write := m.log
+	e := m.rooms.enc(recUpdate, len(u.body)+room/2)
+	e.uint(uint64(via))
+	e.uint(at)
+	e.update(u)
+	record := targets.Out{Kind: targets.Log, Body: e.b, Sync: true}
 	if m.cfg.delays() {
-		write, m.unsynced.dirty = m.note, true
+		record.Sync, m.unsynced.dirty = false, true
 	}
 	if m.cfg.has(logInMemory) {
-		write = m.later
+		m.later(record)
+		return
 	}
-	write(recUpdate, func(e *enc) {
-		e.uint(uint64(via))
-		e.uint(at)
-		e.update(u)
-	})
+	m.emit(record)
 }
 
 // position is one of the link to or from a peer.
