@@ -38,6 +38,7 @@ finding was found, 3 there is nothing to shrink, 4 it does not show again.`,
 			if o.Runs < 0 || o.For < 0 {
 				return &mlcheck.UsageError{Err: fmt.Errorf("--runs and --for bound the work: they must be above 0")}
 			}
+			manySmallRuns()
 			out := cmd.OutOrStdout()
 			p := shrinkProgress{live: newLive(out)}
 			o.Progress = p.tell

@@ -143,6 +143,7 @@ func (f *soakFlags) soak(cmd *cobra.Command, c mlcheck.Campaign, status *int) er
 	if err := writable(f.json); err != nil {
 		return err
 	}
+	manySmallRuns()
 	out := cmd.OutOrStdout()
 	p := newProgress(out, c.For)
 	res, err := mlcheck.Soak(cmd.Context(), c, mlcheck.SoakOptions{Store: f.store, Keep: f.keep, Jobs: f.jobs, Progress: p.tell})
