@@ -1,7 +1,6 @@
 package mlcheck
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -15,15 +14,11 @@ import (
 // asked for: the machine that measures has other work too.
 const linkError = 2 * time.Millisecond
 
-// timeLinks measures how fast links are before anything is wrong, where the
-// schedule will impair some.
-func (n *saboteur) timeLinks(ctx context.Context) error {
+// timeLinks notes how fast links are before anything is wrong, where the schedule will
+// impair some.
+func (n *saboteur) timeLinks(m nemesis.Measured) {
 	if !slices.ContainsFunc(n.Faults, func(f nemesis.Fault) bool { return f.Impair != nil }) {
-		return nil
-	}
-	m, err := n.cluster.Fabric().Measure(ctx)
-	if err != nil {
-		return fmt.Errorf("measuring links before the first fault: %w", err)
+		return
 	}
 	n.fastest = map[history.Link]time.Duration{}
 	for l, p := range m.Probes { // the order does not show
@@ -31,7 +26,6 @@ func (n *saboteur) timeLinks(ctx context.Context) error {
 			n.fastest[l] = p.Least
 		}
 	}
-	return nil
 }
 
 // linksDiffer says on which links of a fault probes did not fare as the State asks.

@@ -176,7 +176,11 @@ func (r *runner) tearDown(ctx context.Context) error {
 		r.kept = keeper.RemoveCommand()
 	}
 	if err := r.cluster.Close(ctx); err != nil {
-		return fmt.Errorf("tearing down: %w; `mlcheck clean` removes what is left", err)
+		clean := "mlcheck clean"
+		if r.kept != "" {
+			clean += " --all" // what was to be kept is swept on request only
+		}
+		return fmt.Errorf("tearing down: %w; `%s` removes what is left", err, clean)
 	}
 	if r.World == "docker" && r.kept == "" {
 		r.opt.Progress("everything is removed after %.1f s", time.Since(began).Seconds())
@@ -278,11 +282,19 @@ func (r *runner) heal(ctx context.Context) error {
 		return err
 	}
 	if why != "" {
-		return fmt.Errorf("the cluster does not heal, so that nothing more can be learned from it: %s; the nodes' logs may say why, and a run without --nemesis shows whether the cluster works at all", why)
+		return fmt.Errorf("the cluster does not heal, so that nothing more can be learned from it: %s; %s; the nodes' logs may say why, and a run without --nemesis shows whether the cluster works at all", why, r.wayOut())
 	}
 	r.stage(history.StageHealed, "", "")
 	r.stage(history.StageClosed, "", "")
 	return nil
+}
+
+// wayOut says what becomes of nodes that do not heal.
+func (r *runner) wayOut() string {
+	if r.opt.Keep {
+		return "the nodes stay as they are (--keep), and `mlcheck clean --all` removes them with their faults"
+	}
+	return "the nodes are removed, and their faults with them; should anything be left, `mlcheck clean` removes it"
 }
 
 const (

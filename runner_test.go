@@ -226,7 +226,7 @@ func TestAClusterThatDoesNotHealEndsTheRunWithWhatToDo(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s: no error", name)
 		}
-		for _, want := range []string{name, "does not heal", "--nemesis", r.dir} {
+		for _, want := range []string{name, "does not heal", "--nemesis", "mlcheck clean", r.dir} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("the error does not say %q: %v", want, err)
 			}

@@ -28,6 +28,8 @@ type saboteur struct {
 	// before is what links and nodes that were in trouble already had met when a
 	// fault began, by fault: that is not its own doing.
 	before map[int]int64
+	last   look          // the latest one, under the State in force
+	gone   map[int]bool  // faults that were found not to be there any more
 	met    map[int]int64 // what faults that flap have met in the turns that are over
 	// covered are faults in force that nobody could measure yet: cuts cover all of
 	// their links.
@@ -35,7 +37,7 @@ type saboteur struct {
 }
 
 func newSaboteur(r *runner) *saboteur {
-	return &saboteur{runner: r, at: -1, before: map[int]int64{}, met: map[int]int64{}}
+	return &saboteur{runner: r, at: -1, before: map[int]int64{}, met: map[int]int64{}, gone: map[int]bool{}}
 }
 
 // moment is something on the schedule: an edge, or the time at which a drift has
@@ -78,7 +80,7 @@ func (n *saboteur) run(ctx context.Context) error {
 }
 
 func (n *saboteur) walk(ctx context.Context) error {
-	if err := n.timeLinks(ctx); err != nil {
+	if err := n.begin(ctx); err != nil {
 		return err
 	}
 	ms := n.moments()
@@ -107,7 +109,7 @@ func (n *saboteur) walk(ctx context.Context) error {
 	}
 }
 
-// measureUntil sleeps until the time, and looks at the clocks on the way.
+// measureUntil sleeps until the time, and looks on the way at the clocks and at what is in force.
 func (n *saboteur) measureUntil(ctx context.Context, until time.Duration) error {
 	for {
 		if err := n.rec.Err(); err != nil {
@@ -124,11 +126,14 @@ func (n *saboteur) measureUntil(ctx context.Context, until time.Duration) error 
 		if err := n.cluster.Sleep(ctx, clockEvery); err != nil {
 			return err
 		}
-		m, err := n.cluster.Fabric().Measure(ctx)
+		m, err := n.look(ctx)
 		if err != nil {
 			return fmt.Errorf("measuring: %w", err)
 		}
-		n.noteClocks(m)
+		n.noteClocks(m.Measured)
+		if err := n.watch(ctx, m); err != nil {
+			return err
+		}
 	}
 }
 
@@ -160,18 +165,26 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		}
 	}
 	turning := n.turnsAt(at)
-	var before nemesis.Measured
+	var before look
 	if slices.ContainsFunc(slices.Concat(ending, turning), counts) {
 		var err error // the counters of a cut go with the cut
-		if before, err = fabric.Measure(ctx); err != nil {
+		if before, err = n.look(ctx); err != nil {
 			return fmt.Errorf("measuring before a fault ends: %w", err)
 		}
+		if err := n.watch(ctx, before); err != nil {
+			return err
+		}
 	}
-	n.pausing(turning, at, before)
+	n.pausing(turning, at, before.Measured)
 	for _, f := range ending {
-		n.rec.Event(n.ended(f, before))
+		n.rec.Event(n.ended(f, before.Measured))
 	}
+	wrong := map[int]string{} // what of a fault was so before it
 	for _, f := range starting {
+		var err error
+		if wrong[f.ID], err = n.alreadyWrong(ctx, f); err != nil {
+			return err
+		}
 		n.opt.Progress("%6.1f s  %s: %s", n.cluster.Now().Seconds(), f.Kind, f)
 		n.rec.Event(describe(f, history.Planned))
 	}
@@ -187,7 +200,10 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	n.noteClocks(m.Measured)
 	for _, f := range starting {
 		n.before[f.ID] = max(metBy(already(f, were), m.Measured), 0)
-		if !drifts(f) && !n.cover(f) {
+		switch {
+		case wrong[f.ID] != "":
+			n.notThere(f, wrong[f.ID])
+		case !drifts(f) && !n.cover(f):
 			n.judge(f, m, history.Effective, history.Absent)
 		}
 	}
@@ -197,5 +213,5 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		n.opt.Progress("%6.1f s  %s: over", n.cluster.Now().Seconds(), f)
 		n.judge(f, m, history.Healed, history.Stuck)
 	}
-	return nil
+	return n.watch(ctx, m, slices.Concat(starting, ending, turning)...)
 }

@@ -188,7 +188,7 @@ func TestTheTruthTable(t *testing.T) {
 		for i, p := range promises {
 			t.Run(p.name+" "+p.sessions, func(t *testing.T) {
 				t.Parallel()
-				rows[i] = p.try(t, max(1, seeds(t)/4))
+				rows[i] = p.try(t, max(3, seeds(t)/4))
 				p.check(t, rows[i])
 			})
 		}

@@ -213,6 +213,9 @@ func (d *docker) StartContainer(ctx context.Context, id string) error {
 
 func (d *docker) KillContainer(ctx context.Context, id string) error {
 	if err := d.api.ContainerKill(ctx, id, "KILL"); err != nil {
+		if cerrdefs.IsConflict(err) && strings.Contains(err.Error(), "not running") {
+			return nil // it has ended by itself
+		}
 		return err
 	}
 	ended, failed := d.api.ContainerWait(ctx, id, container.WaitConditionNotRunning)
