@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 //	clock            → its own clock, in nanoseconds since 1970
 //	talk ADDR        → asks the echo at ADDR for its clock: "ok" or "error …"
 //	post ADDR COUNT  → sends so many datagrams to ADDR: "ok"
+//	rtt ADDR COUNT   → the median of so many questions and answers, in nanoseconds
 //	got ADDR         → how many datagrams came from ADDR
 //	exit             → ends the process
 func echo(port, clockFile string) error {
@@ -83,6 +85,8 @@ func (e *echoer) answer(words []string) string {
 		return "ok"
 	case len(words) == 3 && words[0] == "post":
 		return e.post(words[1], words[2])
+	case len(words) == 3 && words[0] == "rtt":
+		return roundTrips(words[1], words[2])
 	case len(words) == 2 && words[0] == "got":
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -113,6 +117,33 @@ func talk(address string) error {
 	}
 	_, err = bufio.NewReader(conn).ReadString('\n')
 	return err
+}
+
+// roundTrips asks over one connection, one question after the other.
+func roundTrips(address, count string) string {
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 1 {
+		return "error the count is " + count
+	}
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return "error " + err.Error()
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	took, answers := make([]time.Duration, n), bufio.NewReader(conn)
+	for i := range took {
+		began := time.Now()
+		if _, err := fmt.Fprintln(conn, "got nobody"); err != nil {
+			return "error " + err.Error()
+		}
+		if _, err := answers.ReadString('\n'); err != nil {
+			return "error " + err.Error()
+		}
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took)
+	return strconv.FormatInt(int64(took[n/2]), 10)
 }
 
 func (e *echoer) post(address, count string) string {

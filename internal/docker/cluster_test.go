@@ -466,33 +466,3 @@ func TestKeptClusterOutlivesItsRunnerAndIsRemovedOnRequestOnly(t *testing.T) {
 	}
 	nothingLeft(t, eng, run)
 }
-
-// BenchmarkApply is a change of State on three nodes, confirmed by all.
-func BenchmarkApply(b *testing.B) {
-	c := started(b)
-	states := []nemesis.State{{Cut: links("n1", "n2", "n2", "n1", "n1", "n3", "n3", "n1")}, {}}
-	var took []time.Duration
-	for i := 0; b.Loop(); i++ {
-		began := time.Now()
-		if err := c.Fabric().Apply(context.Background(), states[i%2]); err != nil {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(began))
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), "median-ns/op")
-	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds()), "p99-ns/op")
-}
-
-// BenchmarkMeasure is a proof of six links, one of them cut.
-func BenchmarkMeasure(b *testing.B) {
-	c := started(b)
-	if err := c.Fabric().Apply(context.Background(), nemesis.State{Cut: links("n1", "n2")}); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := c.Fabric().Measure(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
