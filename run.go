@@ -96,6 +96,9 @@ type runner struct {
 	// fastest is how long a probe takes along each link while nothing is wrong:
 	// what an impairment is measured against. Empty: the schedule impairs none.
 	fastest map[history.Link]time.Duration
+	// unhealed are the clock faults that are over, but nobody has seen it yet: their
+	// nodes did not run.
+	unhealed []nemesis.Fault
 }
 
 // record does everything up to the sealed history.
@@ -319,6 +322,7 @@ func (r *runner) proveHealthy(ctx context.Context) (why string, err error) {
 		}
 		r.noteClocks(m)
 		if why = r.unhealthy(m); why == "" {
+			r.allClocksHealed(m)
 			return "", nil
 		}
 	}

@@ -27,10 +27,11 @@ type saboteur struct {
 	at  time.Duration // the edge whose State is in force, the schedule may be ahead of it; before the first one -1
 	// before is what links and nodes that were in trouble already had met when a
 	// fault began, by fault: that is not its own doing.
-	before map[int]int64
-	last   look          // the latest one, under the State in force
-	gone   map[int]bool  // faults that were found not to be there any more
-	met    map[int]int64 // what faults that flap have met in the turns that are over
+	before  map[int]int64
+	last    look          // the latest one, under the State in force
+	gone    map[int]bool  // faults that were found not to be there any more
+	met     map[int]int64 // what faults that flap have met in the turns that are over
+	proving []*clockProof // of the clock faults in force, those that are not proved yet
 	// covered are faults in force that nobody could measure yet: cuts cover all of
 	// their links.
 	covered []nemesis.Fault
@@ -40,11 +41,11 @@ func newSaboteur(r *runner) *saboteur {
 	return &saboteur{runner: r, at: -1, before: map[int]int64{}, met: map[int]int64{}, gone: map[int]bool{}}
 }
 
-// moment is something on the schedule: an edge, or the time at which a drift has
-// grown enough to be proved.
+// moment is something on the schedule: an edge, or a time at which a clock fault
+// that needs time to show itself is to be looked at.
 type moment struct {
 	at    time.Duration
-	prove []nemesis.Fault
+	prove *nemesis.Fault
 }
 
 func (n *saboteur) moments() []moment {
@@ -52,21 +53,13 @@ func (n *saboteur) moments() []moment {
 	for _, at := range nemesis.Edges(n.Faults) {
 		ms = append(ms, moment{at: at})
 	}
-	for _, f := range n.Faults {
-		if drifts(f) {
-			ms = append(ms, moment{at: proofOfDrift(f), prove: []nemesis.Fault{f}})
+	for i := range n.Faults {
+		for _, at := range readings(n.Faults[i]) {
+			ms = append(ms, moment{at: at, prove: &n.Faults[i]})
 		}
 	}
 	slices.SortStableFunc(ms, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
 	return ms
-}
-
-// proofOfDrift is when a drift is measured: late, when it has grown.
-func proofOfDrift(f nemesis.Fault) time.Duration { return f.From + (f.Until-f.From)*9/10 }
-
-// drifts says whether a fault needs time until it can be measured.
-func drifts(f nemesis.Fault) bool {
-	return slices.ContainsFunc(f.Clocks, func(s nemesis.Skew) bool { return s.Offset == 0 && s.PPM != 0 })
 }
 
 // run keeps what goes wrong in err, and ends the work: the run's faults are no
@@ -98,7 +91,7 @@ func (n *saboteur) walk(ctx context.Context) error {
 		m := ms[0]
 		ms = ms[1:]
 		if m.prove != nil {
-			if err := n.proveDrift(ctx, m.prove); err != nil {
+			if err := n.prove(ctx, *m.prove); err != nil {
 				return err
 			}
 			continue
@@ -126,12 +119,7 @@ func (n *saboteur) measureUntil(ctx context.Context, until time.Duration) error 
 		if err := n.cluster.Sleep(ctx, clockEvery); err != nil {
 			return err
 		}
-		m, err := n.look(ctx)
-		if err != nil {
-			return fmt.Errorf("measuring: %w", err)
-		}
-		n.noteClocks(m.Measured)
-		if err := n.watch(ctx, m); err != nil {
+		if err := n.lookAtClocks(ctx); err != nil {
 			return err
 		}
 	}
@@ -166,7 +154,7 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	}
 	turning := n.turnsAt(at)
 	var before look
-	if slices.ContainsFunc(slices.Concat(ending, turning), counts) {
+	if slices.ContainsFunc(slices.Concat(ending, turning), counts) || n.clocksEnd(ending, at) {
 		var err error // the counters of a cut go with the cut
 		if before, err = n.look(ctx); err != nil {
 			return fmt.Errorf("measuring before a fault ends: %w", err)
@@ -174,9 +162,11 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		if err := n.watch(ctx, before); err != nil {
 			return err
 		}
+		n.proveClocks(before)
 	}
 	n.pausing(turning, at, before.Measured)
 	for _, f := range ending {
+		n.concludeClocks(f)
 		n.rec.Event(n.ended(f, before.Measured))
 	}
 	wrong := map[int]string{} // what of a fault was so before it
@@ -203,7 +193,9 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		switch {
 		case wrong[f.ID] != "":
 			n.notThere(f, wrong[f.ID])
-		case !drifts(f) && !n.cover(f):
+		case len(f.Clocks) > 0:
+			n.proving = append(n.proving, newClockProof(f))
+		case !n.cover(f):
 			n.judge(f, m, history.Effective, history.Absent)
 		}
 	}
@@ -211,7 +203,12 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	n.turned(turning, were, m)
 	for _, f := range ending {
 		n.opt.Progress("%6.1f s  %s: over", n.cluster.Now().Seconds(), f)
+		if len(f.Clocks) > 0 {
+			n.unhealed = append(n.unhealed, f)
+			continue
+		}
 		n.judge(f, m, history.Healed, history.Stuck)
 	}
+	n.proveClocks(m)
 	return n.watch(ctx, m, slices.Concat(starting, ending, turning)...)
 }

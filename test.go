@@ -61,6 +61,7 @@ type Test struct {
 
 	Nemesis nemesis.Sources `yaml:"nemesis,omitempty"` // kinds of faults to draw, profiles, and kinds with shapes and a rhythm
 	Skew    time.Duration   `yaml:"skew,omitempty"`    // the largest offset of a clock
+	Strobe  time.Duration   `yaml:"strobe,omitempty"`  // the longest time between two jumps of a clock that jumps back and forth
 	Faults  []nemesis.Fault `yaml:"faults,omitempty"`  // the schedule; written, or drawn from Nemesis and Seed
 
 	Claims []string `yaml:"claims,omitempty"` // beside the target's own, and without exceptions
@@ -211,6 +212,7 @@ func (p *plan) fill() error {
 	set(&p.Timeout, 5*time.Second)
 	set(&p.Quiet, 60*time.Second)
 	set(&p.Skew, 5*time.Second)
+	set(&p.Strobe, time.Second)
 	if len(p.Script) > 0 {
 		return p.fillScript()
 	}
@@ -256,6 +258,7 @@ func (p *plan) checkRanges() error {
 		{"timeout", p.Timeout.Seconds(), 0.01, 3600, " seconds"},
 		{"quiet", p.Quiet.Seconds(), 0.1, 24 * 3600, " seconds"},
 		{"skew", p.Skew.Seconds(), 0.2, 365 * 24 * 3600, " seconds"},
+		{"strobe", p.Strobe.Seconds(), 5 * nemesis.LeastPeriod.Seconds(), 24 * 3600, " seconds"},
 	}
 	if len(p.Script) == 0 {
 		limits = append(limits, []limit{
@@ -354,7 +357,7 @@ func (p *plan) schedule() error {
 func (p *plan) draw() nemesis.Draw {
 	return nemesis.Draw{
 		Kinds: p.Nemesis, Nodes: p.nodes, Followers: p.params.Followers, Centers: p.Datacenters,
-		Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Seed: p.Seed,
+		Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Strobe: p.Strobe, Seed: p.Seed,
 	}
 }
 
@@ -386,6 +389,9 @@ func (p *plan) checkProvable() error {
 			if by, least := s.At(at).Abs(), clockSlack(0, c.PPM); by <= least {
 				return usage("fault %d (%s) is too weak to be told from a right clock: %s after its start the clock of %s is off by %s, and clocks are measured to within %s; a larger skew helps",
 					f.ID, f, at-f.From, c.Node, by, least)
+			}
+			if c.Period > 0 && c.Period < nemesis.LeastPeriod {
+				return usage("fault %d (%s) jumps too often to be measured: the clock of %s is off for %s, and %s is the least", f.ID, f, c.Node, c.Period, nemesis.LeastPeriod)
 			}
 		}
 	}
@@ -463,6 +469,7 @@ func (t Test) Command() string {
 	flag("datacenters", t.datacenters(), "")
 	flag("nemesis", strings.Join(t.Nemesis, ","), "")
 	flag("skew", t.Skew.String(), def.Skew.String())
+	flag("strobe", t.Strobe.String(), def.Strobe.String())
 	flag("time", t.Time.String(), "")
 	flag("timeout", t.Timeout.String(), def.Timeout.String())
 	flag("quiet", t.Quiet.String(), def.Quiet.String())

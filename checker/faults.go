@@ -94,7 +94,7 @@ func faultState(f *FaultReport, phases map[string]history.Event, met int64, wrot
 		return stuck
 	case isAbsent:
 		return absent
-	case f.Effective < 0 && isCovered && met == 0:
+	case f.Effective < 0 && isCovered && (met == 0 || f.Kind == "clock" && f.Healed >= 0):
 		return idle // nothing could come to it, whether it was there or not
 	case f.Effective < 0:
 		return notMeasured
@@ -227,7 +227,7 @@ func whatFault(ix *index, phases map[string]history.Event) string {
 	}
 	for _, n := range ix.h.Nodes() {
 		if d, ok := ev.Offsets[n]; ok {
-			parts = append(parts, n+"'s clock"+offBy(time.Duration(d), ev.PPM))
+			parts = append(parts, n+"'s clock"+offBy(time.Duration(d), ev.PPM, time.Duration(ev.Period)))
 		}
 	}
 	if len(parts) > 0 {
@@ -262,13 +262,16 @@ func cuts(links []history.Link) []string {
 	return parts
 }
 
-func offBy(d time.Duration, ppm int64) string {
+func offBy(d time.Duration, ppm int64, period time.Duration) string {
 	word := ""
 	if d != 0 || ppm == 0 {
 		word = fmt.Sprintf(" %+.3g s", d.Seconds())
 	}
 	if ppm != 0 {
 		word += fmt.Sprintf(" drifting %+.3g ms/s", float64(ppm)/1000)
+	}
+	if period != 0 {
+		word += fmt.Sprintf(" and back every %s", period)
 	}
 	return word
 }

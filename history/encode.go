@@ -145,6 +145,7 @@ func appendEvent(b []byte, ev Event) []byte {
 	b = appendNodes(b, ev.Nodes)
 	b = appendOffsets(b, ev.Offsets)
 	b = appendNumber(b, "ppm", ev.PPM)
+	b = appendNumber(b, "period", ev.Period)
 	b = appendField(b, "what", ev.What)
 	b = appendNumber(b, "dropped", ev.Dropped)
 	b = appendNumber(b, "met", ev.Met)

@@ -111,7 +111,7 @@ func drawEvent(t *rapid.T) Event {
 	ev := Event{
 		Type:  rapid.SampledFrom([]EventType{FaultEvent, ClockEvent, StageEvent, MoveEvent}).Draw(t, "type"),
 		Fault: rapid.IntRange(0, 9).Draw(t, "fault"), Kind: text.Draw(t, "kind"), Phase: text.Draw(t, "phase"),
-		PPM: number.Draw(t, "ppm"), Dropped: number.Draw(t, "dropped"), Met: number.Draw(t, "met"), What: text.Draw(t, "what"),
+		PPM: number.Draw(t, "ppm"), Period: number.Draw(t, "period"), Dropped: number.Draw(t, "dropped"), Met: number.Draw(t, "met"), What: text.Draw(t, "what"),
 		Stage: text.Draw(t, "stage"), State: text.Draw(t, "state"), Session: rapid.IntRange(0, 9).Draw(t, "session"),
 		From: text.Draw(t, "from"), To: text.Draw(t, "to"), Why: text.Draw(t, "why"),
 	}

@@ -169,6 +169,7 @@ type Event struct {
 	// healed, clock events).
 	Offsets map[string]int64
 	PPM     int64 // clock faults: drift in parts per million
+	Period  int64 // clock faults: nanoseconds for which the clock is off, then right, then off again; 0: it does not jump back
 
 	What    string // faults, planned: what it does in words, where the other fields do not say it
 	Dropped int64  // partitions, healing: messages or packets of the target that the cut swallowed; -1 not known

@@ -38,6 +38,7 @@ type slowLine struct {
 	Nodes   []string         `json:"nodes"`
 	Offsets map[string]int64 `json:"offsets"`
 	PPM     int64            `json:"ppm"`
+	Period  int64            `json:"period"`
 	What    string           `json:"what"`
 	Dropped int64            `json:"dropped"`
 	Met     int64            `json:"met"`
@@ -103,7 +104,7 @@ func (p *parser) slowOp(l *line, in *slowLine, kind lineKind) error {
 func (p *parser) slowEvent(l *line, in *slowLine) error {
 	ev := Event{
 		Index: int(*in.I), T: time.Duration(in.T), Type: EventType(in.Type),
-		Fault: in.Fault, Kind: in.Kind, Phase: in.Phase, Nodes: in.Nodes, Offsets: in.Offsets, PPM: in.PPM, What: in.What, Dropped: in.Dropped, Met: in.Met,
+		Fault: in.Fault, Kind: in.Kind, Phase: in.Phase, Nodes: in.Nodes, Offsets: in.Offsets, PPM: in.PPM, Period: in.Period, What: in.What, Dropped: in.Dropped, Met: in.Met,
 		Stage: in.Stage, State: in.State, From: in.From, To: in.To, Why: in.Why,
 	}
 	if err := ev.Type.check(); err != nil {

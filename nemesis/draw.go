@@ -26,7 +26,7 @@ type Kind struct {
 // Kinds are all kinds of faults, in the order of their names.
 func Kinds() []Kind {
 	return []Kind{
-		{Clock, "one leader's clock jumps by an offset (bump) or runs at another rate (drift)", []string{"bump", drift}, "clocks", false, drawClock},
+		{Clock, "one leader's clock jumps by an offset (bump, jump-back), there and back again (strobe) or runs at another rate (drift), or all clocks jump by different offsets (scramble)", []string{bump, back, drift, strobe, scramble}, "clocks", false, drawClock},
 		{Crash, "one leader, some or all lose power: what they had not synced to disk is gone when they start again", whom, "nodes", true, drawProcess},
 		{Disk, "the disk of one leader, of some or of all is full, or slow to sync", []string{"full", "slow"}, "disk and nodes", true, drawDisk},
 		{Kill, "the process of one leader, of some or of all dies, and is started again with all that it wrote", whom, "nodes", true, drawProcess},
@@ -53,7 +53,10 @@ type Draw struct {
 	Links []history.Link // of the topology: only these are cut
 	Time  time.Duration  // the last fault ends before it
 	Skew  time.Duration  // the largest offset of a clock, either way
-	Seed  uint64
+	// Strobe is the longest time between two jumps of a clock that strobes, the shortest
+	// being a fifth of it; 0: only the fault's length is a bound.
+	Strobe time.Duration
+	Seed   uint64
 
 	Followers []string   // those of the Nodes that are no leaders
 	Centers   [][]string // the leaders of each data center; none: they are drawn
@@ -89,9 +92,7 @@ func (d Draw) Schedule() ([]Fault, error) {
 			f.Kind, f.Shape = s.Kind, shape
 			f.From = (at + jitter(r, s.play(k, cycle, d.Time-at))).Truncate(time.Millisecond)
 			f.Until = min((f.From + s.length(k, cycle, r)).Truncate(time.Millisecond), d.Time)
-			if shape == drift {
-				f.Clocks[0] = drifting(f.Clocks[0], f.Until-f.From)
-			}
+			fit(shape, f.Clocks, f.Until-f.From)
 			if f.Flap > 0 {
 				f = f.flapIn()
 			}
@@ -104,6 +105,7 @@ func (d Draw) Schedule() ([]Fault, error) {
 	for i := range faults {
 		faults[i].ID = i + 1
 	}
+	keepApart(faults)
 	return faults, nil
 }
 
@@ -128,29 +130,6 @@ func jitter(r *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(d) + 1))
 }
 
-func drawClock(d Draw, r *rand.Rand) (string, Fault) {
-	node := d.Nodes[r.IntN(len(d.Nodes))]
-	size := d.Skew/5 + jitter(r, d.Skew*4/5)
-	size = max(size.Truncate(time.Millisecond), time.Millisecond)
-	if r.IntN(2) == 0 {
-		size = -size
-	}
-	shape := "bump"
-	if r.IntN(4) == 0 {
-		shape = drift
-	}
-	return shape, Fault{Clocks: []Skew{{Node: node, Offset: size}}}
-}
-
-const drift = "drift"
-
-// drifting is a clock that reaches the offset at the end of the fault, as far as
-// a clock can be driven, rather than at its start.
-func drifting(s Skew, length time.Duration) Skew {
-	ppm := int64(s.Offset) / int64(length/1e6)
-	return Skew{Node: s.Node, PPM: min(max(ppm, -900_000), 900_000)}
-}
-
 // Check says what is wrong with a written schedule, in a sentence, or nil.
 func Check(faults []Fault, nodes []string, links []history.Link) error {
 	paths := Paths(links)
@@ -171,7 +150,7 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 				return fmt.Errorf("%s: the topology has no link between %s and %s", where, l.From, l.To)
 			}
 		}
-		if err := checkSkews(f.Clocks, nodes); err != nil {
+		if err := checkSkews(f, nodes); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err := checkNodes(f, nodes); err != nil {
@@ -212,46 +191,6 @@ func count(is bool) int {
 		return 1
 	}
 	return 0
-}
-
-// The bounds of a clock. Times stay far from what nanoseconds in 64 bits hold.
-const (
-	maxOffset = 100 * 365 * 24 * time.Hour
-	minPPM    = -1_000_000
-	maxPPM    = 10_000_000
-)
-
-func checkSkews(skews []Skew, nodes []string) error {
-	seen := map[string]bool{}
-	for _, c := range skews {
-		switch {
-		case !slices.Contains(nodes, c.Node):
-			return fmt.Errorf("there is no node %s", c.Node)
-		case seen[c.Node]:
-			return fmt.Errorf("it names %s twice", c.Node)
-		case c.Offset == 0 && c.PPM == 0:
-			return fmt.Errorf("%s's clock has neither an offset nor a drift (ppm)", c.Node)
-		case c.Offset.Abs() > maxOffset:
-			return fmt.Errorf("%s's clock cannot be off by %s: that is more than 100 years", c.Node, c.Offset)
-		case c.PPM <= minPPM || c.PPM > maxPPM:
-			return fmt.Errorf("a drift of %d ppm would stop %s's clock or turn it back; it must be above %d and at most %d", c.PPM, c.Node, minPPM, maxPPM)
-		}
-		seen[c.Node] = true
-	}
-	return nil
-}
-
-// checkSums applies the bound of a drift to faults that overlap: drifts add up.
-func checkSums(faults []Fault) error {
-	clocks := slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return len(f.Clocks) == 0 })
-	for _, at := range Edges(clocks) {
-		for _, c := range At(clocks, at).Clocks {
-			if c.PPM <= minPPM || c.PPM > maxPPM {
-				return fmt.Errorf("at %s the faults together let %s's clock drift by %d ppm; it must be above %d and at most %d", at, c.Node, c.PPM, minPPM, maxPPM)
-			}
-		}
-	}
-	return nil
 }
 
 // KindNames are the names of all kinds, in order.

@@ -37,14 +37,6 @@ type Fault struct {
 	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, stop, kill, crash, disk: whom it befalls
 }
 
-// Skew is how far one node's clock is off: Offset at the fault's start, and
-// PPM more (or less) for every second that passes.
-type Skew struct {
-	Node   string        `json:"node" yaml:"node"`
-	Offset time.Duration `json:"offset,omitempty" yaml:"offset,omitempty"`
-	PPM    int64         `json:"ppm,omitempty" yaml:"ppm,omitempty"`
-}
-
 // State is everything that is wrong at one instant. The zero State is a healthy
 // cluster; healing is applying it. It is computed from the active faults, never
 // by adding and taking away, so it cannot drift from the schedule. Two States
@@ -57,20 +49,6 @@ type State struct {
 	Paused []string       // sorted; nodes that are down are not among them
 	Down   []DownState    // sorted by node
 	Disks  []DiskState    // sorted by node
-}
-
-// ClockState is one node's clock: off by Offset at the instant Since on the
-// history's clock, drifting by PPM from there.
-type ClockState struct {
-	Node   string
-	Offset time.Duration
-	PPM    int64
-	Since  time.Duration
-}
-
-// At is how far the clock is off at t, on the history's clock.
-func (c ClockState) At(t time.Duration) time.Duration {
-	return c.Offset + time.Duration(int64(t-c.Since)/1000*c.PPM/1000)
 }
 
 // DownState is one node that is not running. By is the kind of fault that did it: it

@@ -11,7 +11,8 @@ import (
 )
 
 // At is the State at time t: what the faults that are active then add up to.
-// Cuts are united; impairments of one link are summed; offsets and drifts of one clock are summed; of what befalls one
+// Cuts are united; impairments of one link are summed; offsets and drifts of one clock are summed, beside the one
+// strobe that it may have; of what befalls one
 // process the worst is what it suffers. A fault is active from From (included) to
 // Until (excluded), in turns if it flaps.
 func At(faults []Fault, t time.Duration) State {
@@ -40,12 +41,7 @@ func At(faults []Fault, t time.Duration) State {
 			}
 		}
 		for _, s := range f.Clocks {
-			// Every line is referred to time 0, so that sums of lines with
-			// different starts are one line, and equal at every t.
-			c := clocks[s.Node]
-			c.Offset += ClockState{Offset: s.Offset, PPM: s.PPM, Since: f.From}.At(0)
-			c.Node, c.PPM = s.Node, c.PPM+s.PPM
-			clocks[s.Node] = c
+			clocks[s.Node] = clocks[s.Node].plus(s, f.From)
 		}
 	}
 	s := canonical(cut, clocks)
@@ -61,13 +57,7 @@ func canonical(cut map[history.Link]bool, clocks map[string]ClockState) State {
 		s.Cut = append(s.Cut, l)
 	}
 	SortLinks(s.Cut)
-	// Nor does this order.
-	for _, c := range clocks {
-		if c.Offset != 0 || c.PPM != 0 {
-			s.Clocks = append(s.Clocks, c)
-		}
-	}
-	slices.SortFunc(s.Clocks, func(a, b ClockState) int { return cmp.Compare(a.Node, b.Node) })
+	s.Clocks = skewed(clocks)
 	return s
 }
 
@@ -85,16 +75,6 @@ func (s State) Healthy() bool {
 
 // Cuts says whether the State cuts the link.
 func (s State) Cuts(l history.Link) bool { return slices.Contains(s.Cut, l) }
-
-// Clock is the state of one node's clock; the zero ClockState when it is right.
-func (s State) Clock(node string) ClockState {
-	for _, c := range s.Clocks {
-		if c.Node == node {
-			return c
-		}
-	}
-	return ClockState{Node: node}
-}
 
 // Edges are the times at which the State changes, in order, each once.
 func Edges(faults []Fault) []time.Duration {
@@ -137,14 +117,7 @@ func (f Fault) String() string {
 		seen[l] = true
 	}
 	for _, c := range f.Clocks {
-		s := c.Node + "'s clock"
-		if c.Offset != 0 {
-			s += fmt.Sprintf(" %+.3gs", c.Offset.Seconds())
-		}
-		if c.PPM != 0 {
-			s += fmt.Sprintf(" drifting %+.3g ms/s", float64(c.PPM)/1000)
-		}
-		parts = append(parts, s)
+		parts = append(parts, c.String())
 	}
 	switch {
 	case len(f.Nodes) == 0:

@@ -198,7 +198,7 @@ func timelineClocks(h *history.History, end time.Duration) []tlClock {
 			case e.Type == history.FaultEvent && e.Phase == history.Planned:
 				until := healingOf(h.Events[i:], e.Fault, end)
 				drift := int64(float64(until-e.T) * float64(e.PPM) / 1e6)
-				c.Planned = append(c.Planned, [4]int64{int64(e.T), off, int64(until), off + drift})
+				c.Planned = append(c.Planned, jumps([4]int64{int64(e.T), off, int64(until), off + drift}, e.Period)...)
 			case e.Type == history.FaultEvent && e.Phase == history.Healing:
 			default:
 				c.Points = append(c.Points, [2]int64{int64(e.T), off})
@@ -213,6 +213,21 @@ func timelineClocks(h *history.History, end time.Duration) []tlClock {
 		}
 	}
 	return cs
+}
+
+// mostJumps is how many jumps of a clock are drawn.
+const mostJumps = 200
+
+// jumps leaves of what is planned for a clock that jumps back and forth the stretches
+// in which it is to be off, as far as they can be told apart in a picture.
+func jumps(planned [4]int64, period int64) (all [][4]int64) {
+	if period <= 0 || (planned[2]-planned[0])/period > mostJumps {
+		return [][4]int64{planned}
+	}
+	for at := planned[0]; at < planned[2]; at += 2 * period {
+		all = append(all, [4]int64{at, planned[1], min(at+period, planned[2]), planned[3]})
+	}
+	return all
 }
 
 // healingOf is when a fault's end was asked for.

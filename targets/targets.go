@@ -122,8 +122,7 @@ type Spec struct {
 	// Clock says how this target's clock can be skewed: "" not at all (ClockWhy says
 	// why); "vdso" by the code that the kernel maps into its processes, which works
 	// with any program and needs nothing from it; "libfaketime" by a library in its
-	// image, for programs that wait for absolute times of the wall clock; "file" by the
-	// target itself, which reads how far it is off from the file that ClockVariable names.
+	// image, for programs that wait for absolute times of the wall clock.
 	Clock    string
 	ClockWhy string
 }
@@ -131,12 +130,6 @@ type Spec struct {
 // OwnBinary is the image of a target that is part of mlcheck: its own static binary
 // and nothing else. The command is the binary's arguments.
 const OwnBinary = "mlcheck"
-
-// ClockVariable is the environment variable that names the control file of a clock
-// that is skewed by "file": three numbers, how far the clock is off in nanoseconds, by
-// how many parts per million it drifts, and since when it has been, in nanoseconds of the
-// true clock since 1970. The file is replaced as a whole, and there before the target starts.
-const ClockVariable = "MLCHECK_CLOCK"
 
 // Build is a Dockerfile on Debian packages.
 type Build struct {

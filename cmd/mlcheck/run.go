@@ -97,6 +97,7 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.StringSliceVar((*[]string)(&f.test.Nemesis), "nemesis", nil, "what goes wrong, drawn from the seed: kinds of faults ("+strings.Join(nemesis.KindNames(), ", ")+
 		"), profiles ("+strings.Join(nemesis.ProfileNames(), ", ")+"), or a kind with shapes and a rhythm: partition:bridge+halves:every=5s:for=2s (also first=, until=, and for clock skew=)")
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
+	fl.DurationVar(&f.test.Strobe, "strobe", 0, "the longest time between two jumps of a clock that jumps back and forth; a fifth of it is the shortest (default 1s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")
 	fl.Uint64Var(&f.test.Seed, "seed", 0, "the one source of every random choice (default: drawn, and printed)")
 	fl.StringVar(&f.file, "test", "", "read the Test document from a file, YAML or JSON")
@@ -168,6 +169,7 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 		"reads": func() { t.Reads = from.Reads }, "moves": func() { t.Moves = from.Moves },
 		"time": func() { t.Time = from.Time }, "timeout": func() { t.Timeout = from.Timeout },
 		"quiet": func() { t.Quiet = from.Quiet }, "skew": func() { t.Skew = from.Skew },
+		"strobe":  func() { t.Strobe = from.Strobe },
 		"nemesis": func() { t.Nemesis = from.Nemesis }, "claim": func() { t.Claims = from.Claims },
 		"latency": func() { t.Latency = from.Latency }, "datacenters": func() { t.Datacenters = from.Datacenters },
 		"seed": func() { t.Seed = from.Seed },
@@ -177,7 +179,7 @@ func overlay(fl *pflag.FlagSet, t *mlcheck.Test, from mlcheck.Test) {
 			set()
 		}
 		// A schedule that was drawn belongs to what it was drawn from.
-		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "followers", "topology", "datacenters", "skew", "target"}, f.Name) {
+		if len(t.Nemesis) > 0 && slices.Contains([]string{"nemesis", "seed", "time", "leaders", "followers", "topology", "datacenters", "skew", "strobe", "target"}, f.Name) {
 			t.Faults = nil
 		}
 	})

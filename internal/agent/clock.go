@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,18 @@ func stepOf(ppm int64) time.Duration {
 	return min(max(every, fastest), slowest)
 }
 
+// next is how long after that time the clock is to be moved again; 0: never.
+func (c Clock) next(since time.Duration) (wait time.Duration) {
+	if c.PPM != 0 {
+		wait = stepOf(c.PPM)
+	}
+	if c.Period > 0 {
+		jump := c.Period - (c.Elapsed+since)%c.Period
+		wait = min(cmp.Or(wait, jump), jump)
+	}
+	return wait
+}
+
 // clock keeps the control file that libfaketime reads in the target: an offset
 // in seconds, "+1.500000000". The file is always replaced as a whole, since the
 // library ends the process that reads rubbish in it.
@@ -31,7 +44,7 @@ type clock struct {
 
 	mu   sync.Mutex
 	now  time.Duration // what the file says
-	stop chan struct{} // ends the drift; nil: no drift
+	stop chan struct{} // ends the movement; nil: there is none
 	gone sync.WaitGroup
 }
 
@@ -45,34 +58,35 @@ func (c *clock) set(want *Clock) error {
 	if err := c.write(want.At(0)); err != nil {
 		return err
 	}
-	if want.PPM != 0 {
+	if want.next(0) > 0 {
 		stop := make(chan struct{})
 		c.mu.Lock()
 		c.stop = stop
 		c.mu.Unlock()
 		c.gone.Add(1)
-		go c.drift(*want, began, stop)
+		go c.move(*want, began, stop)
 	}
 	return nil
 }
 
-func (c *clock) drift(want Clock, began time.Time, stop chan struct{}) {
+func (c *clock) move(want Clock, began time.Time, stop chan struct{}) {
 	defer c.gone.Done()
-	tick := time.NewTicker(stepOf(want.PPM))
-	defer tick.Stop()
+	timer := time.NewTimer(want.next(time.Since(began)))
+	defer timer.Stop()
 	for {
 		select {
 		case <-stop:
 			return
-		case <-tick.C:
+		case <-timer.C:
 			// A step that fails leaves the clock where it was; the next one
 			// makes up for it, and what is measured is the target's clock.
 			_ = c.write(want.At(time.Since(began)))
+			timer.Reset(want.next(time.Since(began)))
 		}
 	}
 }
 
-// halt ends a drift and waits for it, so that no late step follows.
+// halt ends a movement and waits for it, so that no late step follows.
 func (c *clock) halt() {
 	c.mu.Lock()
 	stop := c.stop
@@ -92,25 +106,18 @@ func (c *clock) offset() time.Duration {
 	return c.now
 }
 
+// write replaces the file as a whole: nobody ever reads a part of one.
 func (c *clock) write(offset time.Duration) error {
-	if err := replace(c.path, fakeTime(offset)); err != nil {
-		return err
+	temporary := filepath.Join(filepath.Dir(c.path), ".faketime")
+	if err := os.WriteFile(temporary, []byte(fakeTime(offset)), 0o644); err != nil {
+		return fmt.Errorf("the clock's control file cannot be written: %w", err)
+	}
+	if err := os.Rename(temporary, c.path); err != nil {
+		return fmt.Errorf("the clock's control file cannot be replaced: %w", err)
 	}
 	c.mu.Lock()
 	c.now = offset
 	c.mu.Unlock()
-	return nil
-}
-
-// replace writes a control file as a whole: nobody ever reads a part of one.
-func replace(path, text string) error {
-	temporary := filepath.Join(filepath.Dir(path), ".faketime")
-	if err := os.WriteFile(temporary, []byte(text), 0o644); err != nil {
-		return fmt.Errorf("the clock's control file cannot be written: %w", err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("the clock's control file cannot be replaced: %w", err)
-	}
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func content(t *testing.T, c *clock) string {
@@ -84,4 +86,48 @@ func TestADriftingClockNeverLagsByMoreThanAStep(t *testing.T) {
 			t.Errorf("at %d ppm the clock is moved every %s and lags by %s", ppm, stepOf(ppm), lag)
 		}
 	}
+}
+
+func drawClock(t *rapid.T) Clock {
+	span := func(name string, low, high int) time.Duration {
+		return time.Duration(rapid.IntRange(low, high).Draw(t, name)) * time.Microsecond
+	}
+	c := Clock{Offset: span("offset", -1e9, 1e9), Elapsed: span("elapsed", 0, 1e8)}
+	if rapid.Bool().Draw(t, "drifts") {
+		c.PPM = int64(rapid.IntRange(-900_000, 900_000).Draw(t, "ppm"))
+	}
+	if rapid.Bool().Draw(t, "strobes") {
+		c.Jump, c.Period = span("jump", -1e9, 1e9), span("period", 1000, 1e7)
+	}
+	return c
+}
+
+func TestBothMechanismsMeanTheSameByAClock(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, now := drawClock(t), time.Unix(1_800_000_000, 0)
+		later := time.Duration(rapid.IntRange(0, 1e8).Draw(t, "later")) * time.Microsecond
+		want, got := c.At(later), inProcesses(c, now).At(now.Add(later))
+		if (got - want).Abs() > 5*time.Microsecond {
+			t.Fatalf("%s later a process is off by %s, not by %s", later, got, want)
+		}
+	})
+}
+
+// Between two writes of the control file a clock does not jump, and drifts by no more
+// than a step.
+func TestTheControlFileIsWrittenWheneverTheClockJumps(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawClock(t)
+		at := time.Duration(rapid.IntRange(0, 1e8).Draw(t, "at")) * time.Microsecond
+		next := c.next(at)
+		if moves := c.PPM != 0 || c.Period > 0; moves != (next > 0) {
+			t.Fatalf("it moves: %v, and is written again after %s", moves, next)
+		}
+		if next == 0 {
+			return
+		}
+		if by := (c.At(at+next-1) - c.At(at)).Abs(); by > drifts+time.Millisecond {
+			t.Fatalf("it has moved by %s when it is written again after %s", by, next)
+		}
+	})
 }

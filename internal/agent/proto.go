@@ -19,7 +19,7 @@ const Lease = 10 * time.Second
 // address is really the node's. It lies above the ephemeral ports of Linux.
 const Port = 61717
 
-// ClockDir is the directory of the clock's control file, in the agent's
+// ClockDir is the directory of libfaketime's control file, in the agent's
 // container and in the target's; ClockFile is the file itself.
 const (
 	ClockDir  = "/run/mlcheck"
@@ -68,17 +68,25 @@ type Impaired struct {
 }
 
 // Clock is how far a node's clock is off: Offset at the fault's start, Elapsed
-// before the request was sent, and PPM more for every second since. No two
-// machines need to agree on the time.
+// before the request was sent, and PPM more for every second since. With a Period
+// it is off by Jump beside that for one Period from the start, not for the next, and
+// so on. No two machines need to agree on the time.
 type Clock struct {
 	Offset  time.Duration `json:"offset"`
 	PPM     int64         `json:"ppm,omitempty"`
+	Jump    time.Duration `json:"jump,omitempty"`
+	Period  time.Duration `json:"period,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"`
 }
 
 // At is how far the clock is off when that long has passed since the request.
 func (c Clock) At(since time.Duration) time.Duration {
-	return c.Offset + time.Duration(int64(c.Elapsed+since)/1000*c.PPM/1000)
+	elapsed := c.Elapsed + since
+	off := c.Offset + time.Duration(int64(elapsed)/1000*c.PPM/1000)
+	if c.Period > 0 && elapsed/c.Period%2 == 0 {
+		off += c.Jump
+	}
+	return off
 }
 
 // Reply is one line from the agent: what is true after the request.

@@ -13,7 +13,6 @@ import (
 // The mechanisms by which a target's clock is made wrong. A target chooses one.
 const (
 	Libfaketime = "libfaketime" // a library in the target, told by a control file
-	File        = "file"        // the target itself, told by a file
 	VDSO        = "vdso"        // the code that the kernel maps into each process
 )
 
@@ -33,13 +32,9 @@ func newSkewer(mechanism string) (skewer, error) {
 		return nil, errors.New("the target names no way to skew its clock")
 	case VDSO:
 		return newPatcher()
-	case Libfaketime, File:
+	case Libfaketime:
 		if info, err := os.Stat(filepath.Dir(ClockFile)); err != nil || !info.IsDir() {
 			return nil, errors.New("the sandbox has no control file for the clock")
-		}
-		if mechanism == File {
-			n := &notice{path: ClockFile}
-			return n, n.set(nil)
 		}
 		c := &clock{path: ClockFile}
 		return c, c.write(0)
@@ -83,9 +78,17 @@ func newPatcher() (skewer, error) {
 func (p *patcher) set(want *Clock) error {
 	p.now = vdso.Clock{}
 	if want != nil {
-		p.now = vdso.Clock{Since: time.Now().Add(-want.Elapsed), Offset: want.Offset, PPM: want.PPM}
+		p.now = inProcesses(*want, time.Now())
 	}
 	return p.keeper.Set(p.now)
+}
+
+// inProcesses is a clock that was asked for now as the code in the processes has it.
+func inProcesses(c Clock, now time.Time) vdso.Clock {
+	return vdso.Clock{
+		Since: now.Add(-c.Elapsed), Offset: c.Offset + c.Jump, PPM: c.PPM,
+		Alternate: c.Offset, Period: c.Period,
+	}
 }
 
 func (p *patcher) offset() time.Duration { return p.now.At(time.Now()) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/internal/agent"
+	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
 )
 
@@ -32,11 +33,8 @@ var fakeTimeEnv = map[string]string{
 // that is loaded for the sake of its clock. The target's own variables win.
 func (n *node) environment() (env []string, preload string) {
 	all := map[string]string{}
-	switch {
-	case n.preloads():
+	if n.preloads() {
 		maps.Copy(all, fakeTimeEnv)
-	case n.reads():
-		all[targets.ClockVariable] = agent.ClockFile
 	}
 	maps.Copy(all, n.spec.Env)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -93,4 +91,15 @@ func (n *node) clock(ctx context.Context, c targets.Clocked) (off, within time.D
 	half := time.Since(asked) / 2
 	// Wall clocks, without the monotonic reading: the target's has none.
 	return its.Round(0).Sub(asked.Round(0).Add(half)), half, nil
+}
+
+// onAgent is a clock in the agent's words: it starts where the strobe does, if there
+// is one, and has run for as long as has passed since.
+func onAgent(c nemesis.ClockState, now time.Duration) *agent.Clock {
+	since, jump := c.Since, c.Strobe.Offset
+	if c.Strobe.Period > 0 {
+		since = c.Strobe.From
+	}
+	_, line := c.Sides(since)
+	return &agent.Clock{Offset: line, PPM: c.PPM, Jump: jump, Period: c.Strobe.Period, Elapsed: now - since}
 }

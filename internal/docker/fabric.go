@@ -133,7 +133,7 @@ func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State 
 	}
 	for _, c := range s.Clocks {
 		if c.Node == n.name {
-			part.Clock = &agent.Clock{Offset: c.Offset, PPM: c.PPM, Elapsed: f.cluster.Now() - c.Since}
+			part.Clock = onAgent(c, f.cluster.Now())
 		}
 	}
 	return part

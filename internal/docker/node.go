@@ -54,9 +54,6 @@ func (n *node) Peer() string { return n.ip }
 // preloads says whether the clock is skewed by a library.
 func (n *node) preloads() bool { return n.spec.Clock == agent.Libfaketime }
 
-// reads says whether the clock is skewed by a control file that the target sees.
-func (n *node) reads() bool { return n.preloads() || n.spec.Clock == agent.File }
-
 // startSandbox makes and starts the agent's container and asks it what it can do.
 func (n *node) startSandbox(ctx context.Context, image string) error {
 	c := n.cluster
@@ -67,7 +64,7 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 		Init: true, Stdin: true, NoLog: true, ReadOnly: true, DropAll: true, Add: []string{"NET_ADMIN", "NET_RAW"},
 	}
 	switch {
-	case n.reads():
+	case n.preloads():
 		box.Volumes = []string{agent.ClockDir}
 	case n.spec.Clock == agent.VDSO: // it writes into processes, whoever they belong to
 		box.Add = append(box.Add, "SYS_PTRACE", "DAC_OVERRIDE")
@@ -139,7 +136,7 @@ func (n *node) startTarget(ctx context.Context) error {
 		Labels: c.cfg.labels(roleLabel, targetRole, nodeLabel, n.name),
 		JoinOf: n.sandbox, Memory: n.spec.Memory,
 	}
-	if n.reads() || n.fills() {
+	if n.preloads() || n.fills() {
 		box.VolumesOf = n.sandbox
 	}
 	var err error

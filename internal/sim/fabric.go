@@ -24,7 +24,7 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 }
 
 // Measure sends probes along every path, tries every disk, waits for all of it,
-// and looks at every node: its clock as the machine sees it, and its process.
+// and looks at every node: its clock as the machine sees it, if it is up, and its process.
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	c := (*Cluster)(f)
 	m := nemesis.Measured{
@@ -38,7 +38,9 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	}
 	for _, name := range c.names {
 		n := c.nodes[name]
-		m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
+		if n.process() == nemesis.Up { // another would not answer
+			m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
+		}
 		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Lost: n.disk.lost}
 		if why := n.whyDown(); why != "" {
 			p := m.Nodes[name]

@@ -1,5 +1,5 @@
 // Package serve runs a [targets.Machine] as a real process: clients and peers
-// over TCP, its records in a log on disk, its own clock. The simulated world
+// over TCP, its records in a log on disk, the clock of the process. The simulated world
 // and this package promise a machine the same: nothing leaves the node while a
 // record that was to be synced is not on disk yet, messages between peers may be
 // lost, replies of one connection keep their order. It knows no store and no
@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/mlcheck/mlcheck/targets"
 )
@@ -30,7 +29,6 @@ type Config struct {
 	System targets.Simulated
 	Listen net.Listener // for clients, peers and wiring; Run closes it
 	Dir    string       // for the log and the addresses of the peers; made if it is missing
-	Clock  Clock        // nil: the clock of this machine
 	// Logf is told, in lines, what a person who looks for an error wants to
 	// know; nil: nobody is. Several goroutines call it.
 	Logf func(format string, args ...any)
@@ -48,11 +46,8 @@ const (
 
 // Run runs a node until the context ends: then it takes nothing more and brings its log
 // to the disk, and what is not in the log is forgotten. The error says why it had to end before:
-// no log, no clock, no listener.
+// no log, no listener.
 func Run(ctx context.Context, cfg Config) error {
-	if cfg.Clock == nil {
-		cfg.Clock = func() (time.Time, error) { return time.Now(), nil }
-	}
 	if cfg.Logf == nil {
 		cfg.Logf = func(string, ...any) {}
 	}

@@ -466,42 +466,6 @@ func TestRubbishEndsItsConnectionAlone(t *testing.T) {
 	}
 }
 
-func TestClockIsOffByWhatTheControlFileSaysAndEndsTheNodeWithoutIt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "clock")
-	write := func(text string) {
-		if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("0 0 0\n")
-	n := up(t, Config{Node: "n1", System: lists{}, Dir: t.TempDir(), Clock: SkewedBy(path)}, "")
-	c := call(t, n)
-	const ms = int64(time.Millisecond)
-	began := time.Now().Add(-10 * time.Second)
-	for _, skew := range []struct{ offset, ppm int64 }{{0, 0}, {60_500 * ms, 0}, {-3_600_000*ms - 1, 0}, {0, 900_000}, {-1000 * ms, -900_000}} {
-		write(fmt.Sprintln(skew.offset, skew.ppm, began.UnixNano()))
-		shown := func(at time.Time) time.Time {
-			return at.Round(0).Add(time.Duration(skew.offset + at.Sub(began).Microseconds()*skew.ppm/1000))
-		}
-		before := time.Now()
-		var nanos int64
-		fmt.Sscan(c.ask("now"), &nanos)
-		low, high := shown(before).Add(-time.Millisecond), shown(time.Now()).Add(time.Millisecond)
-		if at := time.Unix(0, nanos); at.Before(low) || at.After(high) {
-			t.Errorf("%+v: the node's clock shows %v, not %v to %v", skew, at, low, high)
-		}
-	}
-	write("noon")
-	c.send("now")
-	if err := <-n.ended; err == nil || !strings.Contains(err.Error(), "noon") || !strings.Contains(err.Error(), "clock") {
-		t.Errorf("it ended with %v", err)
-	}
-	n.ended <- nil
-}
-
 // BenchmarkWrite is a request that is logged, synced and answered, from one client.
 func BenchmarkWrite(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
