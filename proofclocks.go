@@ -9,6 +9,7 @@ import (
 
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/targets"
 )
 
 // clockError is how far off a measured clock may be, beside half of the round
@@ -150,7 +151,7 @@ func (n *saboteur) proveClock(p *clockProof, c nemesis.Skew, m look) {
 // runs says whether a node has a clock that can be read: one that the State has
 // paused or down shows none, nor does one that has died of its full disk.
 func runs(s nemesis.State, node string, m look) bool {
-	return s.Process(node) == nemesis.Up && !(s.Disk(node).Full && m.Nodes[node].Is == nemesis.Down)
+	return s.Process(node) == nemesis.Up && (!s.Disk(node).Full || m.Nodes[node].Is != nemesis.Down)
 }
 
 // without is the State that another fault's absence would make.
@@ -339,4 +340,25 @@ func (r *runner) clockOver(f nemesis.Fault, phase, why string, m nemesis.Measure
 		}
 	}
 	r.rec.Event(ev)
+}
+
+// distorts says what a skew does beside what it should: "" where it does no more, as
+// in the simulated world.
+func (r *runner) distorts() string {
+	in, ok := r.conf.System.(targets.Containers)
+	if r.World != "docker" || !ok {
+		return ""
+	}
+	var nodes []string
+	for _, n := range r.nodes {
+		if in.Spec(n).Clock == "vdso" && r.skewed(n) {
+			nodes = append(nodes, n)
+		}
+	}
+	if len(nodes) == 0 {
+		return ""
+	}
+	return "the clocks of " + strings.Join(nodes, ", ") + " were skewed in the processes' own code for telling the time. The kernel keeps to the true time: " +
+		"a program that waits until an absolute time of the wall clock (clock_nanosleep, futex or timerfd with CLOCK_REALTIME, and so glibc's pthread_cond_timedwait and sem_timedwait) " +
+		"waits longer by the whole skew while its clock is ahead, and not at all while it is behind. Programs that wait by the monotonic clock, as all of Go's do, are not affected"
 }

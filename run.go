@@ -228,7 +228,7 @@ func (r *runner) stage(name, state, why string) {
 
 // work runs the sessions and the nemesis side by side.
 func (r *runner) work(ctx context.Context) error {
-	r.stage(history.StageWork, "", "")
+	r.stage(history.StageWork, "", r.distorts())
 	r.value.Store(r.lastNumber())
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -37,7 +37,7 @@ func Check(ctx context.Context, h *history.History, opt Options) *Results {
 	var ix *index
 	if err := guard(func() {
 		ix = newIndex(h)
-		res.Faults = faultReports(ix)
+		res.Faults, res.Notes = faultReports(ix), notesOf(h)
 		res.Measures = measures(ix)
 	}); err != nil {
 		internalError(res, err)

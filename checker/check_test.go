@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -248,6 +249,42 @@ func TestFaultsAreReportedAsMeasured(t *testing.T) {
 	}
 	if n := res.Power["keys written at two leaders during a cut"]; n != 1 {
 		t.Errorf("%d keys written at two leaders during a cut, want 1", n)
+	}
+}
+
+func TestClocksAreReportedAsTheyWereReadAndAFaultWithoutEffectAsIdle(t *testing.T) {
+	h := &history.History{}
+	for i, ev := range []history.Event{
+		{Type: history.StageEvent, Stage: history.StageWork, Why: "timers are slow"},
+		{Fault: 1, Kind: "clock", Phase: history.Planned, Offsets: map[string]int64{"n1": 2e9}, Period: 5e8},
+		{Fault: 1, Kind: "clock", Phase: history.Idle, Why: "n1 was not up while it lasted"},
+		{Fault: 1, Kind: "clock", Phase: history.Healing},
+		{Fault: 1, Kind: "clock", Phase: history.Healed},
+		{Fault: 2, Kind: "clock", Phase: history.Planned, Offsets: map[string]int64{"n1": 2e9}},
+		{Fault: 2, Kind: "clock", Phase: history.Effective, Offsets: map[string]int64{"n1": 2.001e9}},
+		{Fault: 2, Kind: "clock", Phase: history.Healing},
+		{Fault: 3, Kind: "clock", Phase: history.Planned},
+		{Fault: 3, Kind: "clock", Phase: history.Idle},
+		{Fault: 3, Kind: "clock", Phase: history.Healing},
+	} {
+		ev.Index, ev.T = i+1, time.Duration(i)
+		if ev.Type == "" {
+			ev.Type = history.FaultEvent
+		}
+		h.Events = append(h.Events, ev)
+	}
+	res := Check(context.Background(), h, Options{})
+	if f := res.Faults[0]; f.State != "idle" || f.Note != "n1 was not up while it lasted" {
+		t.Errorf("%+v", f)
+	}
+	if f := res.Faults[1]; f.Read["n1"] != 2.001e9 {
+		t.Errorf("%+v", f)
+	}
+	if f := res.Faults[2]; f.State != "not measured" {
+		t.Errorf("nobody saw that it is gone, and yet %+v", f)
+	}
+	if diff := cmp.Diff([]string{"timers are slow"}, res.Notes); diff != "" {
+		t.Error(diff)
 	}
 }
 

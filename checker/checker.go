@@ -100,6 +100,9 @@ type FaultReport struct {
 	Healed    int64  `json:"healed_ns"`
 	What      string `json:"what"` // "n1 → n2 and n2 → n1 cut", "n3's clock +2.1 s"
 	Note      string `json:"note,omitempty"`
+	// Read is how far each clock was read to be off, in nanoseconds by node, when a
+	// clock fault was measured to be there.
+	Read map[string]int64 `json:"read_ns,omitempty"`
 }
 
 // Results is results.json.
@@ -114,7 +117,8 @@ type Results struct {
 	Properties map[string]*Decided `json:"properties"`
 	Power      map[string]int      `json:"power"` // what the run had to find something with: operations, concurrent write pairs, …
 	Faults     []FaultReport       `json:"faults"`
-	Measures   map[string]float64  `json:"measures"` // "ops_per_second", "time_to_converge_ms", …
+	Notes      []string            `json:"notes,omitempty"` // what has to be known of how faults were made
+	Measures   map[string]float64  `json:"measures"`        // "ops_per_second", "time_to_converge_ms", …
 	// Replication is how changes spread; nil where the history tells nothing of it.
 	Replication *Replication `json:"replication,omitempty"`
 }

@@ -66,12 +66,25 @@ func faultReports(ix *index) []FaultReport {
 	return reports
 }
 
+// notesOf is what the run has said of its world when work began.
+func notesOf(h *history.History) (ns []string) {
+	for _, ev := range h.Events {
+		if ev.Type == history.StageEvent && ev.Stage == history.StageWork && ev.Why != "" {
+			ns = append(ns, ev.Why)
+		}
+	}
+	return ns
+}
+
 func (f *FaultReport) record(ev history.Event) {
 	switch t := int64(ev.T); ev.Phase {
 	case history.Planned:
 		f.Planned = t
 	case history.Effective:
 		f.Effective = t
+		if len(ev.Offsets) > 0 {
+			f.Read = ev.Offsets
+		}
 	case history.Healing:
 		f.Healing = t
 	case history.Healed:

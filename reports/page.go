@@ -37,6 +37,7 @@ type page struct {
 	Static   *staticTimeline
 	Drawn    string // which operations the timeline holds
 	Faults   []faultRow
+	Notes    []string // what has to be known of how faults were made
 	Lag      []lagRow
 	Apart    []apartRow
 	ApartSay string
@@ -98,6 +99,7 @@ type propRow struct {
 type faultRow struct {
 	ID                                  int
 	Kind, Class, What, State, Note      string
+	Read                                string // by how much clocks were read to be off
 	Planned, Effective, Healing, Healed string
 	Lag, HealLag                        string
 }
@@ -150,6 +152,9 @@ func (p *page) results(r *Run, book *logBook) {
 	}
 	for _, f := range r.Results.Faults {
 		p.Faults = append(p.Faults, newFaultRow(f))
+	}
+	for _, n := range r.Results.Notes {
+		p.Notes = append(p.Notes, visible(n)+".")
 	}
 	p.replication(r.Results.Replication)
 	p.Power, p.Measures = powerFacts(r.Results.Power), measureFacts(r.Results.Measures)
@@ -267,7 +272,7 @@ func (row *opRow) fill(op history.Op, book *logBook) {
 
 func newFaultRow(f checker.FaultReport) faultRow {
 	row := faultRow{
-		ID: f.Fault, Kind: visible(f.Kind), Class: faultClass(f.Kind), What: visible(f.What), State: visible(f.State), Note: visible(f.Note),
+		ID: f.Fault, Kind: visible(f.Kind), Class: faultClass(f.Kind), What: visible(f.What), State: visible(f.State), Note: visible(f.Note), Read: readWords(f.Read),
 		Planned: seconds(f.Planned), Effective: seconds(f.Effective), Healing: seconds(f.Healing), Healed: seconds(f.Healed),
 	}
 	if f.Planned >= 0 && f.Effective >= 0 {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -250,6 +252,9 @@ func (t *terminal) faults() {
 		mark := fmt.Sprintf("  %2d ", f.Fault)
 		t.text(mark, utf8.RuneCountInString(mark), visible(f.What)+"; "+faultWords(f))
 	}
+	for _, note := range t.run.Results.Notes {
+		t.text("  Note: ", 8, visible(note)+".")
+	}
 }
 
 // faultWords tells a fault's planned and measured edges in a line.
@@ -263,11 +268,23 @@ func faultWords(f checker.FaultReport) string {
 	default:
 		s += ", never measured"
 	}
+	if read := readWords(f.Read); read != "" {
+		s += ", clocks read: " + read
+	}
 	s += ": " + visible(f.State)
 	if f.Note != "" {
 		s += ", " + visible(f.Note)
 	}
 	return s
+}
+
+// readWords tells by how much clocks were read to be off: "n1 +2.1 s".
+func readWords(read map[string]int64) string {
+	var parts []string
+	for _, n := range slices.Sorted(maps.Keys(read)) {
+		parts = append(parts, visible(n)+" "+signed(time.Duration(read[n])))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func stretch(from, to int64) string {
