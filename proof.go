@@ -64,6 +64,7 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	case f.Disk == nil && len(f.Nodes) > 0 && ev.Why == "":
 		ev.Why = ofProcesses(f, nemesis.At(n.Faults, n.at), m.Measured)
 	}
+	n.gone[f.ID] = n.gone[f.ID] || phase == history.Absent // once said is enough
 	n.rec.Event(ev)
 }
 

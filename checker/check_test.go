@@ -257,14 +257,14 @@ func TestClocksAreReportedAsTheyWereReadAndAFaultWithoutEffectAsIdle(t *testing.
 	for i, ev := range []history.Event{
 		{Type: history.StageEvent, Stage: history.StageWork, Why: "timers are slow"},
 		{Fault: 1, Kind: "clock", Phase: history.Planned, Offsets: map[string]int64{"n1": 2e9}, Period: 5e8},
-		{Fault: 1, Kind: "clock", Phase: history.Idle, Why: "n1 was not up while it lasted"},
+		{Fault: 1, Kind: "clock", Phase: history.Covered, Why: "n1 was not up while it lasted"},
 		{Fault: 1, Kind: "clock", Phase: history.Healing},
 		{Fault: 1, Kind: "clock", Phase: history.Healed},
 		{Fault: 2, Kind: "clock", Phase: history.Planned, Offsets: map[string]int64{"n1": 2e9}},
 		{Fault: 2, Kind: "clock", Phase: history.Effective, Offsets: map[string]int64{"n1": 2.001e9}},
 		{Fault: 2, Kind: "clock", Phase: history.Healing},
 		{Fault: 3, Kind: "clock", Phase: history.Planned},
-		{Fault: 3, Kind: "clock", Phase: history.Idle},
+		{Fault: 3, Kind: "clock", Phase: history.Covered},
 		{Fault: 3, Kind: "clock", Phase: history.Healing},
 	} {
 		ev.Index, ev.T = i+1, time.Duration(i)
