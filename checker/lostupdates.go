@@ -157,7 +157,8 @@ func (ix *index) judgeUpdates(r *Result, key int32, us []rmw) {
 		r.Counts["keys not read at every leader"]++
 		return
 	}
-	effects := ix.effectsAt(us, reads)
+	effects, guesses := ix.effectsAt(us, reads)
+	seen := ix.firstSeen(us, guesses)
 	var versions [][]update
 	at := map[int64]int{}
 	for _, u := range us {
@@ -183,6 +184,8 @@ func (ix *index) judgeUpdates(r *Result, key int32, us []rmw) {
 				if len(same) > 1 {
 					r.Counts["gone with their version"]++
 				}
+			case slices.ContainsFunc(guesses, func(w int32) bool { at, ok := seen[w]; return !ok || at > ix.h.Index(u.op) }):
+				r.Counts["perhaps in a write that does not say what it was made from"]++
 			default:
 				flagged[u.write] = true
 				ix.lostUpdate(r, u.rmw, same[winner].rmw, reads[0])
@@ -207,15 +210,20 @@ func (ix *index) versions(read int32) []int64 {
 }
 
 // effectsAt counts for each write at how many leaders the final state comes from
-// it: is it, or was made by reading it and writing, and so on.
-func (ix *index) effectsAt(us []rmw, reads []int32) map[int32]int {
+// it: is it, or was made by reading it and writing, and so on. Where several
+// versions were read at once, the guesses are the writes that it comes from and
+// that do not say what they were made from: anything may be in them. Where every
+// version has one before it, such a write is the first that is known, and what was
+// lost was made from a later one.
+func (ix *index) effectsAt(us []rmw, reads []int32) (n map[int32]int, guesses []int32) {
 	madeFrom := map[int32]int32{} // write → the read that it was made from
 	for _, u := range us {
 		madeFrom[u.write] = u.read
 	}
-	n := map[int32]int{}
+	n = map[int32]int{}
 	for _, final := range reads {
-		done := map[int32]bool{}
+		var blind []int32
+		done, forked := map[int32]bool{}, false
 		var todo []int32
 		visit := func(w int32) {
 			if !done[w] {
@@ -224,23 +232,62 @@ func (ix *index) effectsAt(us []rmw, reads []int32) map[int32]int {
 			}
 		}
 		visitAll := func(read int32) {
+			versions := 0
 			for w := range ix.sources(int(read)) {
 				visit(w)
+				versions++
 			}
+			forked = forked || versions > 1
 		}
 		visitAll(final)
 		for len(todo) > 0 {
 			w := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
 			n[w]++
-			if read, ok := madeFrom[w]; ok {
+			read, ok := madeFrom[w]
+			if !ok {
+				read = ix.readBefore(w)
+			}
+			if read >= 0 {
 				visitAll(read)
-			} else if read := ix.readBefore(w); read >= 0 {
-				visitAll(read)
+			}
+			if !ok && ix.guess(w, read) {
+				blind = append(blind, w)
+			}
+		}
+		if forked {
+			guesses = append(guesses, blind...)
+		}
+	}
+	return n, guesses
+}
+
+// guess says whether a write that is no acknowledged read-modify-write may have
+// been made from what nobody says: its read was not answered, or it has none and
+// no context that says that it replaces nothing.
+func (ix *index) guess(w, read int32) bool {
+	k := ix.opOfStep(w)
+	if ix.h.Outcome(k) != history.OK {
+		return read < 0 || !ix.h.StepValue(int(read)).Set
+	}
+	return read < 0 && ix.h.Meta(k).Ctx != ""
+}
+
+// firstSeen is by when an update that was made from a write had ended, by write:
+// what began later is not in it. A write that no update was made from has none.
+func (ix *index) firstSeen(us []rmw, writes []int32) map[int32]int {
+	seen := map[int32]int{}
+	if len(writes) == 0 {
+		return seen
+	}
+	for _, u := range us {
+		for w := range ix.sources(int(u.read)) {
+			if at, ok := seen[w]; !ok || ix.h.Return(u.op) < at {
+				seen[w] = ix.h.Return(u.op)
 			}
 		}
 	}
-	return n
+	return seen
 }
 
 // readBefore is the read in the same operation that a write which was never

@@ -25,7 +25,7 @@ func noLostUpdates(m *model) []Violation {
 		}
 		us := slices.DeleteFunc(m.updates(), func(u update) bool { return m.steps[u.write].Key != key })
 		for _, u := range us {
-			if m.effects(u.write, us, finals) > 0 {
+			if m.effects(u.write, us, finals) > 0 || m.mayHide(u, us, finals) {
 				continue
 			}
 			for _, label := range m.lostTo(u, us, finals) {
@@ -121,19 +121,59 @@ func (m *model) versions(read int) []int {
 func (m *model) effects(w int, us []update, finals []int) int {
 	n := 0
 	for _, s := range finals {
-		seen := slices.Clone(m.steps[s].from.steps)
-		for i := 0; i < len(seen); i++ {
-			for _, v := range m.madeFrom(seen[i], us) {
-				if !slices.Contains(seen, v) {
-					seen = append(seen, v)
-				}
-			}
-		}
-		if slices.Contains(seen, w) {
+		if seen, _ := m.ancestry(s, us); slices.Contains(seen, w) {
 			n++
 		}
 	}
 	return n
+}
+
+// ancestry are the writes that a final state comes from, and whether several
+// versions met on the way.
+func (m *model) ancestry(final int, us []update) (seen []int, forked bool) {
+	seen = slices.Clone(m.steps[final].from.steps)
+	forked = len(seen) > 1
+	for i := 0; i < len(seen); i++ {
+		from := m.madeFrom(seen[i], us)
+		forked = forked || len(from) > 1
+		for _, v := range from {
+			if !slices.Contains(seen, v) {
+				seen = append(seen, v)
+			}
+		}
+	}
+	return seen, forked
+}
+
+// mayHide says whether an update may be in a write that a final state comes from
+// and that does not say what it was made from: one that no other update, which had
+// ended when this one began, was made from.
+func (m *model) mayHide(u update, us []update, finals []int) bool {
+	began := m.h.Index(m.steps[u.write].op)
+	for _, s := range finals {
+		seen, forked := m.ancestry(s, us)
+		for _, w := range seen {
+			earlier := slices.ContainsFunc(us, func(v update) bool {
+				return slices.Contains(m.steps[v.read].from.steps, w) && m.h.Return(m.steps[v.write].op) < began
+			})
+			if forked && m.guess(w) && !earlier {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// guess says whether nobody knows what a write was made from.
+func (m *model) guess(w int) bool {
+	k := m.steps[w].op
+	switch r := m.readInOp(w); {
+	case m.ops[k].Outcome != history.OK:
+		return r < 0 || !m.steps[r].Value.Set
+	case r >= 0 || m.h.Header.Workload == "rmw-blind" && m.readJustBefore(w) >= 0:
+		return false
+	}
+	return m.h.Meta(k).Ctx != ""
 }
 
 // madeFrom are the versions that a write was made from.
