@@ -21,6 +21,8 @@ func processesDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []str
 			bad = append(bad, "nobody could see whether "+node+" runs")
 		case p.Is == nemesis.Down && s.Disk(node).Full:
 			// It has died of that, which no fault of its process can undo.
+		case want == nemesis.Down && s.DownBy(node) == nemesis.Wipe && p.Kept != 0:
+			bad = append(bad, fmt.Sprintf("%s still has %d records on its disk", node, p.Kept))
 		case p.Is != want:
 			bad = append(bad, fmt.Sprintf("%s is %s, not %s", node, p.Is, want))
 		}
@@ -38,6 +40,8 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 		switch {
 		case f.Kind == nemesis.Crash && by == nemesis.Crash && lost > 0:
 			parts = append(parts, fmt.Sprintf("%s lost what was not synced: %d", node, lost))
+		case f.Kind == nemesis.Wipe && by == nemesis.Wipe:
+			parts = append(parts, fmt.Sprintf("%s lost its disk, with %d records", node, lost))
 		case f.Kind == nemesis.Pause && by != "":
 			parts = append(parts, "another fault has "+node+" down")
 		case f.Kind == nemesis.Stop && by == nemesis.Stop && m.Nodes[node].Why != "":

@@ -5,6 +5,7 @@ package mlcheck
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -129,7 +130,7 @@ func (t Test) Complete() (Test, error) {
 
 func (t Test) plan() (*plan, error) {
 	p := &plan{Test: t}
-	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkDatacenters, p.checkScript, p.checkClaims, p.schedule} {
+	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkDatacenters, p.checkScript, p.checkClaims, p.schedule, p.checkWipes} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -329,6 +330,16 @@ func (p *plan) checkClaims() error {
 		if !slices.Contains(p.workload.Decides, c) {
 			return usage("workload %s cannot decide %s; it decides %s", p.Workload, c, strings.Join(p.workload.Decides, ", "))
 		}
+	}
+	return nil
+}
+
+// checkWipes refuses to empty the disk of a leader that cannot come back without.
+func (p *plan) checkWipes() error {
+	wipes := func(f nemesis.Fault) bool { return f.Kind == nemesis.Wipe }
+	if !p.conf.Rejoins && slices.ContainsFunc(p.Faults, wipes) {
+		why := cmp.Or(p.conf.RejoinsWhy, "it does not say that a leader can come back with an empty one")
+		return usage("target %s cannot lose a disk (fault %s): %s", p.Target, nemesis.Wipe, why)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ func Kinds() []Kind {
 		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", "), cutNames(), "links", false, drawPartition},
 		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, "nodes", true, drawProcess},
 		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, "nodes", true, drawProcess},
+		{Wipe, "the process of one leader dies and its disk is lost: it is started again with an empty one, where the target can take that", []string{"one"}, "nodes", true, drawOne},
 	}
 }
 

@@ -30,7 +30,7 @@ func TestEveryKindAndShapeIsDrawnAndDoesSomething(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"pause one", "pause all", "kill one", "kill some", "kill all", "stop one", "stop some", "stop all", "crash one", "crash all", "disk full", "disk slow", "link slow", "link tail", "link lossy", "link messy"} {
+	for _, want := range []string{"pause one", "pause all", "kill one", "kill some", "kill all", "stop one", "stop some", "stop all", "crash one", "crash all", "wipe one", "disk full", "disk slow", "link slow", "link tail", "link lossy", "link messy"} {
 		if !shapes[want] {
 			t.Errorf("60 seeds never drew %s", want)
 		}
@@ -85,7 +85,7 @@ func TestAStateOfAllKindsIsCanonical(t *testing.T) {
 					continue
 				}
 				switch {
-				case f.Kind == Stop || f.Kind == Kill || f.Kind == Crash:
+				case f.Kind == Stop || f.Kind == Kill || f.Kind == Crash || f.Kind == Wipe:
 					want = Down
 				case f.Kind == Pause && want == Up:
 					want = Paused

@@ -18,6 +18,7 @@ const (
 	Pause     = "pause"     // processes stopped in their tracks, and resumed
 	Stop      = "stop"      // processes asked to end, and started again
 	Kill      = "kill"      // processes dead; what they wrote to files survives
+	Wipe      = "wipe"      // processes dead, and their disks empty when they start again
 	Crash     = "crash"     // power lost: what was not synced is gone as well
 )
 
@@ -34,7 +35,7 @@ type Fault struct {
 	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
 	Disk   *DiskTrouble   `json:"disk,omitempty" yaml:"disk,omitempty"`     // disk: what is wrong with the nodes' disks
 	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
-	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, stop, kill, crash, disk: whom it befalls
+	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, stop, kill, crash, wipe, disk: whom it befalls
 }
 
 // State is everything that is wrong at one instant. The zero State is a healthy
@@ -54,7 +55,8 @@ type State struct {
 // DownState is one node that is not running. By is the kind of fault that did it: it
 // was asked to end ([Stop]), and brought to its disk what it wanted to; or it was killed
 // ([Kill]): what it had written survives, as it does in a page cache; or its power was
-// lost ([Crash]): only what it had synced does. Down ends with the node being started again.
+// lost ([Crash]): only what it had synced does; or its disk is gone ([Wipe]): nothing
+// does. Down ends with the node being started again.
 type DownState struct {
 	Node string
 	By   string
@@ -117,6 +119,7 @@ type Process struct {
 	Is   string // Up, Paused or Down
 	Why  string // why it is down, where no fault of that kind asked for it
 	Met  int64  // messages, requests and connections that found it paused or down since it last became so; -1: not known
+	Kept int64  // records on its disk; -1: not known
 	Lost int64  // records that were not synced when its power was lost last; -1: not known
 }
 

@@ -8,10 +8,10 @@ import (
 )
 
 // processKinds befall a node's process, from the mildest to the worst.
-var processKinds = []string{Pause, Stop, Kill, Crash}
+var processKinds = []string{Pause, Stop, Kill, Crash, Wipe}
 
 // befalls says in a word what becomes of processes.
-var befalls = map[string]string{Pause: "paused", Stop: "stopped", Kill: "killed", Crash: "without power"}
+var befalls = map[string]string{Pause: "paused", Stop: "stopped", Kill: "killed", Crash: "without power", Wipe: "without its disk"}
 
 // worse says whether one kind does more to a process than another, or than nothing.
 func worse(kind, than string) bool {
@@ -83,4 +83,9 @@ func drawProcess(d Draw, r *rand.Rand) (string, Fault) {
 		return "some", Fault{Nodes: nodes}
 	}
 	return "one", Fault{Nodes: []string{nodes[r.IntN(len(nodes))]}}
+}
+
+// drawOne takes one node: what is on no other disk is gone.
+func drawOne(d Draw, r *rand.Rand) (string, Fault) {
+	return "one", Fault{Nodes: []string{d.Nodes[r.IntN(len(d.Nodes))]}}
 }

@@ -59,7 +59,11 @@ type Plan struct {
 	// Settle is at least twice the target's own retry bound: how long nothing
 	// may change before replication counts as stopped.
 	Settle time.Duration
-	System System
+	// Rejoins says that a leader whose disk was emptied comes back and is given what the
+	// others have; RejoinsWhy says why it does not.
+	Rejoins    bool
+	RejoinsWhy string
+	System     System
 }
 
 // System is a configured target. Deployment is an extra capability: it is

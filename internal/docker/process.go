@@ -19,6 +19,8 @@ func (f *fabric) cannotBefall(s nemesis.State) []string {
 		switch {
 		case f.byName[d.Node] == nil:
 			why = append(why, "there is no node "+d.Node)
+		case d.By == nemesis.Wipe:
+			why = append(why, "no container is started with an empty disk: its target would have to be wired to the others anew, which nothing here does; the simulated world does it")
 		case d.By == nemesis.Crash:
 			why = append(why, "a container cannot lose its power: what it has written stays in this machine's memory; kill is the nearest that can be done, and the simulated world does both")
 		}
@@ -78,7 +80,7 @@ const killed = 128 + 9
 // lookAt says what the node's process does. What it met there nobody counts.
 func (n *node) lookAt(ctx context.Context) (nemesis.Process, error) {
 	s, err := n.cluster.eng.InspectContainer(ctx, n.target)
-	p := nemesis.Process{Is: nemesis.Up, Met: -1, Lost: -1}
+	p := nemesis.Process{Is: nemesis.Up, Met: -1, Kept: -1, Lost: -1}
 	switch {
 	case err != nil:
 		return p, fmt.Errorf("its container cannot be inspected: %w", err)

@@ -72,6 +72,7 @@ var trials = []trial{
 			return m.Nodes["n1"].Is == nemesis.Paused && m.Nodes["n2"].Is == nemesis.Up
 		},
 	},
+	{nemesis.Wipe, "", "", fallen(nemesis.Wipe), isDown},
 	{nemesis.Stop, "", "the engine asks a container to end (SIGTERM), kills it after ten seconds, and starts it again", fallen(nemesis.Stop), isDown},
 }
 

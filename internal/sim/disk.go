@@ -135,6 +135,13 @@ func (d *disk) become(trouble nemesis.DiskTrouble) {
 // wait is how long it takes until everything that was to be synced is.
 func (d *disk) wait() time.Duration { return max(d.busy-d.k.now, 0) }
 
+// wipe empties the disk.
+func (d *disk) wipe() {
+	d.lost = int64(len(d.records))
+	d.records, d.page, d.synced = nil, nil, 0
+	d.syncs, d.busy, d.flushing, d.powers = nil, 0, false, d.powers+1
+}
+
 // losePower forgets what was not synced.
 func (d *disk) losePower() {
 	d.settle()

@@ -41,7 +41,7 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 		if n.process() == nemesis.Up { // another would not answer
 			m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
 		}
-		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Lost: n.disk.lost}
+		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Kept: int64(len(n.disk.records)), Lost: n.disk.lost}
 		if why := n.whyDown(); why != "" {
 			p := m.Nodes[name]
 			p.Why = why

@@ -22,6 +22,7 @@ type node struct {
 	paused  bool
 	held    []*errand // what has come to the machine, or from it, while it is paused
 	dark    bool      // its power is lost
+	bare    bool      // its disk was emptied
 	leaving bool      // it was asked to end, and takes nothing more
 	overdue bool      // it has not ended in time, and was killed
 	starved bool      // it has died of its full disk
@@ -42,7 +43,7 @@ func (n *node) wall() time.Time { return Epoch.Add(n.c.now + n.clock.At(n.c.now)
 
 // start brings up a machine with what the disk has left.
 func (n *node) start() {
-	n.dark, n.starved, n.overdue = false, false, false
+	n.dark, n.bare, n.starved, n.overdue = false, false, false, false
 	n.machine = n.c.system.New(n.name, &n.disk)
 	n.later(0, targets.In{Kind: targets.Start})
 }
@@ -157,6 +158,10 @@ func (n *node) become(s nemesis.State) {
 	if by == nemesis.Crash && !n.dark {
 		n.dark = true
 		n.disk.losePower()
+	}
+	if by == nemesis.Wipe && !n.bare {
+		n.bare = true
+		n.disk.wipe()
 	}
 	n.leaving = n.leaving && by == nemesis.Stop
 	n.paused = slices.Contains(s.Paused, n.name)

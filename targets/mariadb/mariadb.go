@@ -83,6 +83,7 @@ func (target) Configure(c targets.Config) (targets.Plan, error) {
 		Granularity: o.granularity(),
 		Claims:      claims(),
 		Settle:      settle,
+		RejoinsWhy:  "a server with an empty disk would need a copy of another one (mariadb-backup) and new positions in all of its replicas, which is an operator's work",
 		System: &system{
 			options: o,
 			nodes:   slices.Clone(c.Nodes),

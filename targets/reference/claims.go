@@ -24,6 +24,9 @@ func claims(cfg config) []history.Claim {
 	if cfg.forgets() {
 		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(cfg.outlive(), n) })
 	}
+	if cfg.rejoin {
+		names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(cfg.outliveDisks(), n) })
+	}
 	if cfg.followers > 0 {
 		names = slices.DeleteFunc(names, func(n string) bool { return !keptBelow(cfg, n) })
 	}
@@ -41,6 +44,18 @@ func (c config) outlive() []string {
 		return append(slices.Clone(always), kept...)
 	}
 	return append(slices.Clone(always), "convergence")
+}
+
+// outliveDisks are the promises that no loss of a disk breaks. What was read may have been
+// on that disk alone, so nothing holds that is about reads. Acknowledged writes hold but for
+// those that nobody else had, which are told apart for registers and counters: not for
+// removals, nor for versions that another version does not replace.
+func (c config) outliveDisks() []string {
+	names := append(slices.Clone(always), "convergence")
+	if slices.Contains([]string{"siblings", "add-wins", "remove-wins"}, c.policy.name) {
+		return names
+	}
+	return append(names, "durability")
 }
 
 func promises(cfg config) [][]string {

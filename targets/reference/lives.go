@@ -18,7 +18,7 @@ type lives struct {
 // begins is a start of this leader that is in its log, or the one that is about to be.
 func (m *machine) begins() {
 	m.life++
-	if !m.cfg.forgets() {
+	if !m.cfg.numbersLives() {
 		return
 	}
 	for _, p := range m.peers {
@@ -28,7 +28,7 @@ func (m *machine) begins() {
 
 // era is the part of the sequences that this life uses.
 func (m *machine) era() uint64 {
-	if !m.cfg.forgets() || m.cfg.has(actorReuse) {
+	if !m.cfg.numbersLives() || m.cfg.has(actorReuse) {
 		return 0
 	}
 	return m.life - 1
@@ -41,7 +41,7 @@ func (m *machine) established() bool { return m.strangers() < len(m.peers) }
 func (m *machine) strangers() int {
 	n := 0
 	for _, p := range m.peers {
-		if m.cfg.forgets() && !p.lives.met {
+		if m.cfg.numbersLives() && !p.lives.met {
 			n++
 		}
 	}
@@ -51,7 +51,7 @@ func (m *machine) strangers() int {
 // hello tells peers of this life, until they have told what they have of this leader.
 func (m *machine) hello() {
 	for _, p := range m.peers {
-		if !m.cfg.forgets() || p.lives.met {
+		if !m.cfg.numbersLives() || p.lives.met {
 			continue
 		}
 		e := enc{}

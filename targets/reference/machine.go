@@ -35,6 +35,8 @@ type machine struct {
 	// registered: this start is in the log. full: the disk takes no more.
 	registered, full bool
 	unsynced         unsynced
+	joining          *joining // nil: it has caught up
+	arrived          bool     // the log says that it has
 	tombstones       tombstones
 }
 
@@ -53,6 +55,7 @@ func newMachine(cfg config, name string, d targets.Disk) *machine {
 	m.groups = newGroups(cfg)
 	m.traceBegan()
 	m.recoverFrom(d)
+	m.joins()
 	m.begins()
 	m.beginGroups()
 	m.central.number = m.life << 32 // no ticket is given out twice
@@ -73,6 +76,10 @@ func (m *machine) Step(in targets.In) []targets.Out {
 		m.out = m.out[:0]
 	}
 	m.full = in.Full
+	if m.joining != nil && m.joining.asks {
+		m.join(in)
+		return m.out
+	}
 	if !m.full {
 		m.register()
 	}
@@ -127,6 +134,8 @@ func (m *machine) message(in targets.In) {
 		m.answered(d)
 	case msgHello:
 		m.greeted(p, d)
+	case msgJoin:
+		m.askedToJoin(p, d)
 	case msgComplete:
 		m.complete(p, d)
 	case msgSnapshot:

@@ -40,6 +40,10 @@ func (m *machine) request(in targets.In) {
 		e.status(status{m.applied.exact(), m.unconfirmed(), in.Wall.UnixNano()})
 		m.reply(in.From, e.b)
 	case askSteps:
+		if m.joining != nil {
+			m.reply(in.From, refusal(fmt.Errorf("%s has lost its log and does not have yet what its peers have", m.cfg.nodes[m.me])))
+			return
+		}
 		o := d.order()
 		if err := cmp.Or(d.err, m.performable(o.steps)); err != nil {
 			m.reply(in.From, refusal(err))

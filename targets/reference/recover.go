@@ -48,6 +48,8 @@ func (m *machine) recover(record []byte) {
 			p.lives.known = int(min(known, mostLives))
 			p.rewind(received)
 		}
+	case recJoined:
+		m.arrived = true
 	case recDeclined:
 		if t := (ticket{d.node(len(m.cfg.nodes)), d.uint()}); d.err == nil {
 			m.central.decidedOn(t)

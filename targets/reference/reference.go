@@ -53,6 +53,7 @@ func (Target) Options() []targets.Option {
 			Help: "on: a session that moves hands over a causal token, which says what it has seen (a version vector and a stamp), and its new leader serves it once all of that has arrived",
 		},
 		{Name: "durability", Default: visible, Values: []string{visible, acknowledged, never}, Help: durabilityHelp},
+		{Name: "rejoin", Default: off, Values: []string{off, on}, Help: rejoinHelp},
 		{Name: "tombstones", Default: tombstonesKept, Values: []string{tombstonesKept, tombstonesCollected}, Help: tombstonesHelp},
 		{Name: "defect", Default: noDefect, Values: defectNames(), Help: defectHelp()},
 	}
@@ -88,6 +89,7 @@ type config struct {
 	failover   string
 	durability string
 	tombstones string
+	rejoin     bool
 }
 
 // Configure says what the store, so configured, promises.
@@ -104,6 +106,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 		topology: c.Topology, policy: lookupPolicy(c.Options["policy"]),
 		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"], tombstones: c.Options["tombstones"],
 		failover: c.Options["failover"],
+		rejoin:   c.Options["rejoin"] == on,
 		defect:   c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
@@ -115,7 +118,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	return targets.Plan{
 		Worlds: worlds, Topologies: topologies(c.Topology), Followers: true, Links: cfg.links,
 		Supports: cfg.policy.steps, Atomic: true, Granularity: "transaction",
-		Policy: cfg.header(), Claims: promised, Settle: cfg.settle(), System: system{cfg},
+		Policy: cfg.header(), Claims: promised, Settle: cfg.settle(), Rejoins: cfg.rejoin, RejoinsWhy: noRejoin, System: system{cfg},
 	}, nil
 }
 
@@ -155,7 +158,7 @@ func (c config) check() error {
 	if c.blind && !c.policy.asked {
 		return fmt.Errorf("-o context=off is an option of policy siblings, under which writes say what they replace; %s has no such context", c.policy.name)
 	}
-	return cmp.Or(c.checkDurability(), c.checkTombstones(), c.checkDefect())
+	return cmp.Or(c.checkDurability(), c.checkTombstones(), c.checkRejoin(), c.checkDefect())
 }
 
 type system struct{ cfg config }

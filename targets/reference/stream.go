@@ -47,6 +47,7 @@ func (m *machine) tick() {
 		m.sync()
 		m.hello()
 	}
+	m.arrive()
 	if m.cfg.delivery == antiEntropy {
 		m.askAround()
 		return
@@ -185,7 +186,7 @@ func (m *machine) ready(u update) bool {
 // unconfirmed is how many updates have not been confirmed by the peers that they
 // are for, or wait here.
 func (m *machine) unconfirmed() int {
-	n := m.strangers() + m.unsettled() + len(m.held) + len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
+	n := m.strangers() + m.unsettled() + m.absent() + len(m.held) + len(m.defects.puts) + len(m.defects.sends) + len(m.defects.commits)
 	for _, p := range m.peers {
 		n += len(p.early)
 		if p.sends {

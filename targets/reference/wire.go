@@ -359,6 +359,8 @@ const (
 	msgAnswer   = 'r' // peer: what became of such an order
 	msgHello    = 'h' // peer: it has started: what it has forgotten of its streams, and what it has
 	msgComplete = 'c' // peer: such a leader lacks nothing of its own that the sender has
+	msgJoin     = 'j' // peer: it has no log: what does the receiver know of it
+	msgJoined   = 'J' // peer: so many starts of such a leader are known, and what the sender has
 	msgSnapshot = 'S' // peer: everything that it holds (a defect)
 	msgStand    = 'v' // peer: to be elected as home of a group
 	msgVote     = 'w' // peer: so it be

@@ -1,0 +1,174 @@
+package reference
+
+import (
+	"fmt"
+
+	"github.com/mlcheck/mlcheck/targets"
+)
+
+// A leader whose disk was lost comes back with nothing: it does not even know how often
+// it has started, so that it would give out names of updates once more. With rejoin=on a
+// leader without a log asks its peers how many of its starts they know, takes a life
+// after all of these, waits until every peer has that in its own log, and until it has
+// what its peers had when it asked. Before that it serves nobody. What it had
+// acknowledged and nobody else had is gone, and reads that showed it are unread.
+
+const rejoinHelp = "on: a leader that comes up without a log asks all of its peers for what they know of it and have, and serves once it has that. " +
+	"It may then lose its disk; what only that had is lost"
+
+// joining is a leader that has come up without a log, until it has caught up.
+type joining struct {
+	asks    bool    // it does not know its life yet
+	nonce   uint64  // tells its questions from those of an earlier life
+	answers []*join // by peer; nil: none yet
+}
+
+// join is what a peer has said: how many starts of this leader it knows, and what it has.
+type join struct {
+	known int
+	had   progress
+}
+
+// numbersLives says whether a leader can come back knowing less of itself than its peers.
+func (c config) numbersLives() bool { return c.forgets() || c.rejoin }
+
+// checkRejoin says why leaders cannot come back with an empty disk.
+func (c config) checkRejoin() error {
+	switch {
+	case !c.rejoin:
+	case c.delivery != antiEntropy:
+		return fmt.Errorf("-o rejoin=on needs the delivery anti-entropy, in which leaders are asked for what somebody lacks; under %s they count on what was confirmed to them", c.delivery)
+	case c.followers > 0:
+		return fmt.Errorf("-o rejoin=on is for leaders alone: leave out --followers")
+	case c.tombstones == tombstonesCollected:
+		return fmt.Errorf("-o rejoin=on brings back every update from the first on, removals too: it needs tombstones=%s", tombstonesKept)
+	}
+	return nil
+}
+
+// noRejoin is why a leader's disk must not be emptied where rejoin=off.
+const noRejoin = "its leaders count on each other's logs; with -o rejoin=on -o delivery=anti-entropy they come back without"
+
+// joins is a leader that has no log, or had not caught up before it went down.
+func (m *machine) joins() {
+	if m.cfg.rejoin && !m.arrived {
+		m.joining = &joining{asks: true, answers: make([]*join, len(m.peers))}
+	}
+}
+
+// join is a step of a leader that does not know its life.
+func (m *machine) join(in targets.In) {
+	switch in.Kind {
+	case targets.Start:
+		m.joining.nonce = uint64(in.Wall.UnixNano())
+		m.askToJoin()
+	case targets.Timer:
+		m.askToJoin()
+	case targets.Message:
+		m.joinMessage(in)
+	case targets.Request:
+		m.request(in)
+	}
+	for _, a := range m.joining.answers {
+		if a == nil {
+			return
+		}
+	}
+	if !m.full {
+		m.takeLife()
+	}
+}
+
+func (m *machine) askToJoin() {
+	m.emit(targets.Out{Kind: targets.Timer, After: resend})
+	for i, p := range m.peers {
+		if m.joining.answers[i] == nil {
+			e := enc{}
+			e.byte(msgJoin)
+			e.uint(m.joining.nonce)
+			m.tell(p, e.b)
+		}
+	}
+}
+
+// joinMessage is what a leader that does not know its life yet understands.
+func (m *machine) joinMessage(in targets.In) {
+	for i, p := range m.peers {
+		if p.name != in.From {
+			continue
+		}
+		switch d := (&dec{b: in.Body}); d.byte() {
+		case msgJoin:
+			m.askedToJoin(p, d)
+		case msgJoined:
+			nonce, known, had := d.uint(), d.uint(), d.progress(len(m.cfg.nodes))
+			if d.err == nil && nonce == m.joining.nonce && known < mostLives {
+				m.joining.answers[i] = &join{int(known), had}
+			}
+		}
+	}
+}
+
+// askedToJoin tells a peer what this leader knows of it, and what it has.
+func (m *machine) askedToJoin(p *peer, d *dec) {
+	nonce := d.uint()
+	if d.err != nil {
+		return
+	}
+	e := enc{}
+	e.byte(msgJoined)
+	e.uint(nonce)
+	e.uint(uint64(p.lives.known))
+	e.progress(m.applied)
+	m.tell(p, e.b)
+}
+
+// takeLife begins a life that no peer knows of.
+func (m *machine) takeLife() {
+	for _, a := range m.joining.answers {
+		for m.life < uint64(a.known)+1 {
+			m.log(recStart, func(*enc) {})
+			m.begins()
+		}
+	}
+	m.joining.asks = false
+	m.register()
+}
+
+// arrive notes that the leader has caught up, once it has.
+func (m *machine) arrive() {
+	if m.joining == nil || m.full || !m.established() {
+		return
+	}
+	for _, a := range m.joining.answers {
+		if !m.applied.covers(a.had) {
+			return
+		}
+	}
+	m.joining, m.arrived = nil, true
+	m.log(recJoined, func(*enc) {})
+}
+
+// covers says whether everything that another progress has is in this one.
+func (p *progress) covers(other progress) bool {
+	for i, n := range other.upTo {
+		if n > 0 && (i >= len(p.upTo) || p.upTo[i] < n) {
+			return false
+		}
+		// The order does not show: all must be there.
+		for seq := range other.ahead[i] {
+			if i >= len(p.upTo) || seq > p.upTo[i] && !p.ahead[i][seq] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// absent is 1 while the leader has not caught up.
+func (m *machine) absent() int {
+	if m.joining != nil {
+		return 1
+	}
+	return 0
+}
