@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlcheck/mlcheck/checker"
 	"github.com/mlcheck/mlcheck/internal/dockertest"
+	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 // allContainers is the environment variable that has every configuration of
@@ -128,5 +129,29 @@ func everyFaultWasReal(t *testing.T, res *checker.Results) {
 	}
 	if !kinds["partition"] || !kinds["clock"] {
 		t.Errorf("the schedule had %v", kinds)
+	}
+}
+
+// TestProcessesFallUnderOtherFaultsInContainers: a leader is killed within a cut, a bad link
+// and a skew, which are measured again after its start; others are stopped, all at once,
+// while leaders catch up, and one has a full disk. All of it is proved and healed.
+func TestProcessesFallUnderOtherFaultsInContainers(t *testing.T) {
+	dockertest.Engine(t)
+	faults := restartUnder()
+	stop := befalls(nemesis.Stop, 5200*time.Millisecond, 5800*time.Millisecond, "n1", "n2", "n3")
+	full := befalls(nemesis.Disk, 7*time.Second, 8*time.Second, "n1")
+	full.Disk = &nemesis.DiskTrouble{Full: true}
+	faults = append(faults, stop, full)
+	for i := range faults {
+		faults[i].ID = i + 1
+	}
+	test := Test{Target: "reference", World: "docker", Options: opts("policy", "lww-hlc"), Leaders: 3, Rate: 40, Timeout: time.Second, Time: 9 * time.Second, Seed: 8190, Faults: faults}
+	out, err := Run(t.Context(), test, Options{Store: t.TempDir(), Progress: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	everyFaultWasReal(t, out.Results)
+	if out.Results.Verdict != checker.Holds {
+		t.Errorf("%s: %s", out.Results.Verdict, out.Results.Why)
 	}
 }

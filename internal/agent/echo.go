@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +24,7 @@ import (
 //	post ADDR COUNT  → sends so many datagrams to ADDR: "ok"
 //	rtt ADDR COUNT   → the median of so many questions and answers, in nanoseconds
 //	got ADDR         → how many datagrams came from ADDR
+//	deaf             → from now on takes no notice of being asked to end: "ok"
 //	exit             → ends the process
 func echo(port, clockFile string) error {
 	udp, err := net.ListenPacket("udp4", ":"+port)
@@ -91,6 +94,9 @@ func (e *echoer) answer(words []string) string {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return strconv.Itoa(e.got[words[1]])
+	case len(words) == 1 && words[0] == "deaf":
+		signal.Ignore(syscall.SIGTERM)
+		return "ok"
 	case len(words) == 1 && words[0] == "exit":
 		os.Exit(3)
 	}

@@ -71,14 +71,14 @@ func (c *Cluster) try(ctx context.Context, t trial) Ability {
 	no := func(format string, args ...any) Ability {
 		return Ability{t.kind, t.shape, false, fmt.Sprintf(format, args...)}
 	}
-	m, err := c.trial(ctx, t.state)
+	shown, err := c.shown(ctx, t)
 	switch {
 	case err != nil:
 		return no("it was tried and failed: %v", err)
-	case !t.shows(m):
+	case !shown:
 		return no("it was tried, and no measurement showed it")
 	}
-	m, err = c.trial(ctx, nemesis.State{})
+	m, err := c.trial(ctx, nemesis.State{})
 	switch {
 	case err != nil:
 		return no("it cannot be healed: %v", err)
@@ -86,6 +86,29 @@ func (c *Cluster) try(ctx context.Context, t trial) Ability {
 		return no("it was tried, and stayed after it was healed")
 	}
 	return Ability{t.kind, t.shape, true, t.how}
+}
+
+// shown makes a fault true and says whether measuring shows it. One that comes and goes
+// must be seen both ways before long.
+func (c *Cluster) shown(ctx context.Context, t trial) (bool, error) {
+	m, err := c.trial(ctx, t.state)
+	if err != nil || t.also == nil {
+		return err == nil && t.shows(m), err
+	}
+	there, away := t.shows(m), t.also(m)
+	for range 30 {
+		if there && away {
+			break
+		}
+		if err := c.Sleep(ctx, 40*time.Millisecond); err != nil {
+			return false, err
+		}
+		if m, err = c.fabric.Measure(ctx); err != nil {
+			return false, err
+		}
+		there, away = there || t.shows(m), away || t.also(m)
+	}
+	return there && away, nil
 }
 
 func (c *Cluster) trial(ctx context.Context, s nemesis.State) (nemesis.Measured, error) {

@@ -69,6 +69,22 @@ func TestAProcessThatEndsByItselfIsSeenAndNotStarted(t *testing.T) {
 	}
 }
 
+func TestATargetThatDoesNotEndWhenItIsAskedIsKilled(t *testing.T) {
+	c := started(t)
+	if answer, err := ask(t.Context(), c.nodes[0], "deaf"); answer != "ok" || err != nil {
+		t.Fatal(answer, err)
+	}
+	apply(t, c, fallen(nemesis.Stop))
+	if p := measure(t, c).Nodes["n1"]; p.Is != nemesis.Down || !strings.Contains(p.Why, "had not ended after 10s") {
+		t.Errorf("%+v", p)
+	}
+	apply(t, c, nemesis.State{})
+	apply(t, c, fallen(nemesis.Stop)) // the new process listens
+	if p := measure(t, c).Nodes["n1"]; p.Is != nemesis.Down || p.Why != "" {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestPausedNodesAreRemoved(t *testing.T) {
 	c := started(t)
 	apply(t, c, nemesis.State{Paused: []string{"n1", "n2", "n3"}})

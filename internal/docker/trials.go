@@ -13,6 +13,7 @@ type trial struct {
 	kind, shape, how string
 	state            nemesis.State
 	shows            func(nemesis.Measured) bool
+	also             func(nemesis.Measured) bool // what comes and goes: another measurement of the same State shows this
 }
 
 var (
@@ -24,60 +25,76 @@ var (
 var trials = []trial{
 	{
 		nemesis.Clock, "bump", "the vDSO of each process is patched; a target may choose libfaketime or a file instead",
-		skewedBy(nemesis.ClockState{Node: "n1", Offset: time.Hour}), clockOff(time.Hour, time.Minute),
+		skewedBy(nemesis.ClockState{Node: "n1", Offset: time.Hour}), clockOff(time.Hour, time.Minute), nil,
+	},
+	{
+		nemesis.Clock, "jump-back", "the same",
+		skewedBy(nemesis.ClockState{Node: "n1", Offset: -time.Hour}), clockOff(-time.Hour, time.Minute), nil,
+	},
+	{
+		nemesis.Clock, "scramble", "the same, at every node",
+		skewedBy(nemesis.ClockState{Node: "n1", Offset: time.Hour}, nemesis.ClockState{Node: "n2", Offset: -time.Hour}),
+		func(m nemesis.Measured) bool {
+			return (m.Clocks["n1"]-time.Hour).Abs() < time.Minute && (m.Clocks["n2"]+time.Hour).Abs() < time.Minute
+		}, nil,
+	},
+	{
+		nemesis.Clock, "strobe", "the same, and the patched code itself tells which of two times it is",
+		skewedBy(nemesis.ClockState{Node: "n1", Strobe: nemesis.Strobe{Offset: time.Hour, Period: 150 * time.Millisecond}}),
+		clockOff(time.Hour, time.Minute), clockOff(0, time.Minute),
 	},
 	{ // as if it had begun a while ago
 		nemesis.Clock, "drift", "the same",
-		skewedBy(nemesis.ClockState{Node: "n1", PPM: 100_000, Since: -1000 * time.Second}), clockOff(105*time.Second, 5*time.Second),
+		skewedBy(nemesis.ClockState{Node: "n1", PPM: 100_000, Since: -1000 * time.Second}), clockOff(105*time.Second, 5*time.Second), nil,
 	},
-	{nemesis.Crash, "", "", fallen(nemesis.Crash), isDown},
+	{nemesis.Crash, "", "", fallen(nemesis.Crash), isDown, nil},
 	{
 		nemesis.Disk, "full", "a file fills the volume, in memory and of a fixed size, on which a target that says where its data are keeps them",
 		troubled(nemesis.DiskTrouble{Full: true}),
-		func(m nemesis.Measured) bool { return m.Disks["n1"].Full && !m.Disks["n2"].Full },
+		func(m nemesis.Measured) bool { return m.Disks["n1"].Full && !m.Disks["n2"].Full }, nil,
 	},
-	{nemesis.Disk, "slow", "", troubled(nemesis.DiskTrouble{Slow: time.Second}), nil},
-	{nemesis.Kill, "", "the engine kills all processes of a container (SIGKILL), and starts it again", fallen(nemesis.Kill), isDown},
+	{nemesis.Disk, "slow", "", troubled(nemesis.DiskTrouble{Slow: time.Second}), nil, nil},
+	{nemesis.Kill, "", "the engine kills all processes of a container (SIGKILL), and starts it again", fallen(nemesis.Kill), isDown, nil},
 	{
 		nemesis.Link, "slow", "packets wait in a queue of the agent (NFQUEUE)",
 		impaired(nemesis.Impairment{Delay: 200 * time.Millisecond}),
 		func(m nemesis.Measured) bool {
 			return m.Probes[there].Least >= 200*time.Millisecond && m.Probes[back].Least < 100*time.Millisecond
-		},
+		}, nil,
 	},
 	{
 		nemesis.Link, "tail", "the same, each for a time of its own",
 		impaired(nemesis.Impairment{Jitter: 50 * time.Millisecond, Tail: true}),
-		func(m nemesis.Measured) bool { return m.Probes[there].Mean-m.Probes[there].Least > 20*time.Millisecond },
+		func(m nemesis.Measured) bool { return m.Probes[there].Mean-m.Probes[there].Least > 20*time.Millisecond }, nil,
 	},
 	{
 		nemesis.Link, "lossy", "packets do not come out of the queue",
 		impaired(nemesis.Impairment{Loss: 300_000}),
-		func(m nemesis.Measured) bool { return lost(m, there) > 0 && lost(m, back) == 0 },
+		func(m nemesis.Measured) bool { return lost(m, there) > 0 && lost(m, back) == 0 }, nil,
 	},
 	{
 		nemesis.Link, "messy", "packets come out of the queue late, or a second time from a raw socket",
 		impaired(nemesis.Impairment{Duplicate: 300_000, Reorder: 300_000}),
-		func(m nemesis.Measured) bool { return m.Probes[there].Twice > 0 && m.Probes[there].Overtaken > 0 },
+		func(m nemesis.Measured) bool { return m.Probes[there].Twice > 0 && m.Probes[there].Overtaken > 0 }, nil,
 	},
 	{
 		nemesis.Partition, "", "packets are dropped by nftables in each node's own network, one direction at a time",
 		nemesis.State{Cut: []history.Link{there}},
-		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] },
+		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] }, nil,
 	},
 	{
 		nemesis.Pause, "", "the engine freezes the processes of a container",
 		nemesis.State{Paused: []string{"n1"}},
 		func(m nemesis.Measured) bool {
 			return m.Nodes["n1"].Is == nemesis.Paused && m.Nodes["n2"].Is == nemesis.Up
-		},
+		}, nil,
 	},
-	{nemesis.Wipe, "", "", fallen(nemesis.Wipe), isDown},
-	{nemesis.Stop, "", "the engine asks a container to end (SIGTERM), kills it after ten seconds, and starts it again", fallen(nemesis.Stop), isDown},
+	{nemesis.Wipe, "", "", fallen(nemesis.Wipe), isDown, nil},
+	{nemesis.Stop, "", "the engine asks a container to end (SIGTERM), kills it after ten seconds, and starts it again", fallen(nemesis.Stop), isDown, nil},
 }
 
-func skewedBy(c nemesis.ClockState) nemesis.State {
-	return nemesis.State{Clocks: []nemesis.ClockState{c}}
+func skewedBy(clocks ...nemesis.ClockState) nemesis.State {
+	return nemesis.State{Clocks: clocks}
 }
 
 func impaired(i nemesis.Impairment) nemesis.State {
@@ -96,7 +113,7 @@ func fallen(by string) nemesis.State {
 func clockOff(by, about time.Duration) func(nemesis.Measured) bool {
 	return func(m nemesis.Measured) bool {
 		other, read := m.Clocks["n2"]
-		return (m.Clocks["n1"]-by).Abs() < about && read && other.Abs() < by/2
+		return (m.Clocks["n1"]-by).Abs() < about && read && other.Abs() < max(by.Abs()/2, about)
 	}
 }
 
