@@ -132,3 +132,16 @@ func TestATargetThatDoesNotRejoinRefusesToLoseADisk(t *testing.T) {
 		}
 	}
 }
+
+// A peer that loses its power may come back without what it has said that it had: nobody
+// waits for that for ever.
+func TestNobodyWaitsForWhatAPeerHasForgotten(t *testing.T) {
+	test := rejoining()[3]
+	test.Seed, test.Leaders, test.Time = 42, 2, 10*time.Second
+	if test.Options["durability"] != "never" {
+		t.Fatal("it is about leaders that forget")
+	}
+	if d := judged(t, test).Properties["convergence"]; d.Verdict != checker.Holds {
+		t.Errorf("%s: %s", d.Verdict, d.Reason)
+	}
+}

@@ -136,6 +136,8 @@ func (m *machine) message(in targets.In) {
 		m.greeted(p, d)
 	case msgJoin:
 		m.askedToJoin(p, d)
+	case msgJoined:
+		m.toldOfLife(p, d)
 	case msgComplete:
 		m.complete(p, d)
 	case msgSnapshot:

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mlcheck/mlcheck/targets"
 )
@@ -61,8 +62,10 @@ func (m *machine) join(in targets.In) {
 	switch in.Kind {
 	case targets.Start:
 		m.joining.nonce = uint64(in.Wall.UnixNano())
+		m.emit(targets.Out{Kind: targets.Timer, After: resend})
 		m.askToJoin()
 	case targets.Timer:
+		m.emit(targets.Out{Kind: targets.Timer, After: resend})
 		m.askToJoin()
 	case targets.Message:
 		m.joinMessage(in)
@@ -79,21 +82,33 @@ func (m *machine) join(in targets.In) {
 	}
 }
 
+// askToJoin asks all peers, also those that have answered: one that loses its power may
+// come back without what it said that it had, and then nobody can be given that.
 func (m *machine) askToJoin() {
-	m.emit(targets.Out{Kind: targets.Timer, After: resend})
-	for i, p := range m.peers {
-		if m.joining.answers[i] == nil {
-			e := enc{}
-			e.byte(msgJoin)
-			e.uint(m.joining.nonce)
-			m.tell(p, e.b)
-		}
+	for _, p := range m.peers {
+		e := enc{}
+		e.byte(msgJoin)
+		e.uint(m.joining.nonce)
+		m.tell(p, e.b)
+	}
+}
+
+// toldOfLife takes note of what a peer has said. Later answers count only where the peer
+// has lost something: else a leader would never have all that others have.
+func (m *machine) toldOfLife(p *peer, d *dec) {
+	nonce, known, had := d.uint(), d.uint(), d.progress(len(m.cfg.nodes))
+	if m.joining == nil || d.err != nil || nonce != m.joining.nonce || known >= mostLives {
+		return
+	}
+	i := slices.Index(m.peers, p)
+	if old := m.joining.answers[i]; old == nil || !had.covers(old.had) {
+		m.joining.answers[i] = &join{int(known), had}
 	}
 }
 
 // joinMessage is what a leader that does not know its life yet understands.
 func (m *machine) joinMessage(in targets.In) {
-	for i, p := range m.peers {
+	for _, p := range m.peers {
 		if p.name != in.From {
 			continue
 		}
@@ -101,10 +116,7 @@ func (m *machine) joinMessage(in targets.In) {
 		case msgJoin:
 			m.askedToJoin(p, d)
 		case msgJoined:
-			nonce, known, had := d.uint(), d.uint(), d.progress(len(m.cfg.nodes))
-			if d.err == nil && nonce == m.joining.nonce && known < mostLives {
-				m.joining.answers[i] = &join{int(known), had}
-			}
+			m.toldOfLife(p, d)
 		}
 	}
 }
@@ -137,7 +149,11 @@ func (m *machine) takeLife() {
 
 // arrive notes that the leader has caught up, once it has.
 func (m *machine) arrive() {
-	if m.joining == nil || m.full || !m.established() {
+	if m.joining == nil {
+		return
+	}
+	m.askToJoin()
+	if m.full || !m.established() {
 		return
 	}
 	for _, a := range m.joining.answers {
