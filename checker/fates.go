@@ -29,6 +29,7 @@ const (
 	vanished       // durability
 	either         // cannot be told apart without stamps
 	withDisk       // the only copy was on a disk that was wiped: breaks nothing
+	untold         // stamps decide here, and that of what is there instead was never told
 )
 
 // fates are the fates of all acknowledged writes of registers.
@@ -367,6 +368,10 @@ func (j *judge) causes() {
 		}
 		l.cause = j.cause(l, holders[i])
 	}
+	all := len(j.lost)
+	j.lost = slices.DeleteFunc(j.lost, func(l loss) bool { return l.cause == untold })
+	j.counts[lost] -= all - len(j.lost)
+	j.counts[undecided] += all - len(j.lost)
 }
 
 // cause follows PROPERTIES: stamps decide where there are any; without them it
@@ -395,6 +400,9 @@ func (j *judge) cause(l *loss, holders map[int]int) cause {
 		if !j.restartedSince(n, since) {
 			return staleWin
 		}
+	}
+	if ok && !ok2 && hasPrefix(h.Header.Policy, "lww") && h.Outcome(j.ix.op(l.beaten)) != history.OK {
+		return untold // it may have lost to a greater stamp, or by the restart
 	}
 	if l.seenAt < 0 {
 		return vanished

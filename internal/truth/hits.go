@@ -2,6 +2,7 @@ package truth
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/targets/reference"
@@ -10,7 +11,9 @@ import (
 // The ways in which a defect can hit operations.
 const (
 	Missing  = "missing"  // an update had no effect at some leader
-	Doubled  = "doubled"  // an update had its effect more than once at one leader
+	Doubled  = "doubled"  // an update had its effect more than once at one leader, if only until that restarted
+	Undone   = "undone"   // a leader that had applied an update came up again without it
+	Revived  = "revived"  // something has its effect at a leader after a removal that it was beaten by
 	Early    = "early"    // an update had its effect before something that came before it
 	Backward = "backward" // an update's stamp is less than one of its past
 	Late     = "late"     // an update had its effect at its own leader after the moment in which it was made
@@ -40,7 +43,15 @@ func (t *Truth) Hit(way string) map[int]bool {
 	case Missing:
 		breaches(t.missing())
 	case Doubled:
-		breaches(t.doubled())
+		t.twiceOver(add)
+	case Undone:
+		for k, at := range t.undone {
+			if len(at) > 0 {
+				add(k)
+			}
+		}
+	case Revived:
+		t.revived(add)
 	case Early:
 		t.early(add)
 	case Backward:
@@ -137,6 +148,76 @@ func (t *Truth) late(add func(...int)) {
 			add(k)
 		}
 	})
+}
+
+// twiceOver are the operations that had their effect more than once, and the reads of
+// what that left: an increment that came three times is not told by its name.
+func (t *Truth) twiceOver(add func(...int)) {
+	for k, at := range t.twice {
+		// The order does not show: hits are a set.
+		for node, since := range at {
+			add(k)
+			for r, op := range t.ops {
+				if t.exec[r] > since && t.at(r) == node && len(op.Steps) == 1 && op.Steps[0].F == history.Read && op.Steps[0].Key == t.ops[k].Steps[0].Key {
+					add(r)
+				}
+			}
+		}
+	}
+}
+
+// revived are the operations whose versions a leader holds after a removal that beats
+// them has had its effect there, these removals, and what is finally read of the key.
+func (t *Truth) revived(add func(...int)) {
+	type place struct {
+		node string
+		cell cell
+	}
+	removals := map[place]map[int]bool{}
+	of := map[reference.TraceDot]int{} // a change → its operation
+	for k, i := range t.commit {
+		for n := range t.wrote(i) {
+			of[reference.TraceDot{Origin: t.told[i].Origin, Seq: t.told[i].Seq, N: n}] = k
+		}
+	}
+	t.effects(func(_, k int, e Told) {
+		at := place{e.Node, cell{e.Key, e.Element}}
+		if removals[at] == nil {
+			removals[at] = map[int]bool{}
+		}
+		for _, v := range e.Left {
+			// The order does not show: hits are a set.
+			for r := range removals[at] {
+				if w, ok := of[v.TraceDot]; ok && !v.Gone && t.beats(r, v) {
+					add(w, r)
+					add(finalOps(t.shown(cell{key: e.Key}))...)
+				}
+			}
+		}
+		for _, s := range t.wrote(t.commit[k]) {
+			if (s.F == history.Remove || s.F == history.Delete) && s.Key == e.Key && (s.F == history.Delete || s.Value.N == e.Element) {
+				removals[at][k] = true
+			}
+		}
+	})
+}
+
+// wrote are the changes of the update that an entry is about.
+func (t *Truth) wrote(i int) []history.Step {
+	if i < 0 {
+		return nil
+	}
+	return t.told[i].Wrote
+}
+
+// beats says whether a removal wins over a version: it says that it replaces it, or,
+// where stamps decide, has the greater one.
+func (t *Truth) beats(r int, v reference.TraceVersion) bool {
+	e := t.told[t.commit[r]]
+	if strings.HasPrefix(t.h.Header.Policy, "lww") {
+		return stampLess(Told{TraceEntry: reference.TraceEntry{Time: v.Time, Origin: v.Origin, Seq: v.Seq}}, e, t.h.Header.Nodes)
+	}
+	return slices.ContainsFunc(e.Past, func(past []reference.TraceDot) bool { return slices.Contains(past, v.TraceDot) })
 }
 
 // chosen are the operations whose versions some leader holds at the end, in cells

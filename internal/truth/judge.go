@@ -14,7 +14,7 @@ func (t *Truth) Breaches(property string, o Order) (bad []Breach, ok bool) {
 	case "no-lost-updates":
 		return t.lostUpdates(o), true
 	case "conflict-policy":
-		return t.wrongWinner(), true
+		return t.wrongWinner(o), true
 	case "cc":
 		return t.staleReads(o), true
 	case "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads":

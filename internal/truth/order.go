@@ -1,6 +1,9 @@
 package truth
 
 import (
+	"slices"
+	"time"
+
 	"github.com/mlcheck/mlcheck/history"
 	"github.com/mlcheck/mlcheck/targets/reference"
 )
@@ -48,10 +51,12 @@ func (t *Truth) replay() {
 	n := len(t.ops)
 	t.really = Order{really, make([]bits, n)}
 	t.put, t.applied = make([]map[string]int, n), make([]map[string]int, n)
+	t.began = map[string][]time.Duration{}
 	t.left = map[string]map[cell][]reference.TraceVersion{}
+	t.undone, t.twice = make([]map[string]bool, n), make([]map[string]int, n)
 	for k := range t.ops {
 		t.really.past[k] = t.empty()
-		t.put[k], t.applied[k] = map[string]int{}, map[string]int{}
+		t.put[k], t.applied[k], t.undone[k], t.twice[k] = map[string]int{}, map[string]int{}, map[string]bool{}, map[string]int{}
 	}
 	executed := map[int]int{} // entry → operation
 	for k, i := range t.exec {
@@ -67,17 +72,20 @@ func (t *Truth) replay() {
 		switch e.Kind {
 		case reference.TraceBegan:
 			known[e.Node], t.left[e.Node] = t.empty(), map[cell][]reference.TraceVersion{}
+			t.began[e.Node] = append(t.began[e.Node], e.At)
 			for k := range t.applied { // what it recovers it will tell
+				if _, had := t.applied[k][e.Node]; had {
+					t.undone[k][e.Node] = true
+				}
 				delete(t.applied[k], e.Node)
 				delete(t.put[k], e.Node)
 			}
+		case reference.TraceForgot:
+			known[e.Node] = t.forget(e)
 		case reference.TraceExecuted:
 			if k, ok := executed[i]; ok {
 				t.really.past[k].join(known[e.Node])
-				for _, p := range before[k] {
-					t.really.past[k].join(t.really.past[p])
-					t.really.past[k].set(p)
-				}
+				t.follow(before, k, k)
 				deleted[update(e)] = k
 			}
 		case reference.TraceCommitted:
@@ -91,6 +99,9 @@ func (t *Truth) replay() {
 				known[e.Node].join(t.really.past[k])
 				known[e.Node].set(k)
 				t.applied[k][e.Node] = i
+				if e.At == t.began[e.Node][len(t.began[e.Node])-1] {
+					delete(t.undone[k], e.Node)
+				}
 				whose[e.Node+" "+update(e)] = k
 			}
 		case reference.TraceEffect:
@@ -100,10 +111,49 @@ func (t *Truth) replay() {
 			}
 			if ok {
 				t.put[k][e.Node]++
+				if _, known := t.twice[k][e.Node]; !known && t.commit[k] >= 0 && t.put[k][e.Node] > len(t.wrote(t.commit[k])) {
+					t.twice[k][e.Node] = i
+				}
 			}
 			t.left[e.Node][cell{e.Key, e.Element}] = e.Left
 		}
 	}
+}
+
+// follow puts operation k after what its session had done before at. What never was
+// executed is passed over.
+func (t *Truth) follow(before [][]int, k, at int) {
+	for _, p := range before[at] {
+		if t.exec[p] < 0 {
+			t.follow(before, k, p)
+			continue
+		}
+		t.really.past[k].join(t.really.past[p])
+		t.really.past[k].set(p)
+	}
+}
+
+// forget takes back what a leader had applied to a key, and returns what it still
+// knows.
+func (t *Truth) forget(e Told) bits {
+	known := t.empty()
+	// The order does not show: cells of one key go.
+	for c := range t.left[e.Node] {
+		if c.key == e.Key {
+			delete(t.left[e.Node], c)
+		}
+	}
+	for k, op := range t.ops {
+		if slices.ContainsFunc(op.Steps, func(s history.Step) bool { return s.Key == e.Key }) {
+			delete(t.applied[k], e.Node)
+			delete(t.put[k], e.Node)
+		}
+		if _, has := t.applied[k][e.Node]; has {
+			known.join(t.really.past[k])
+			known.set(k)
+		}
+	}
+	return known
 }
 
 // sessionOrder is for each operation what its session did directly before it, in

@@ -2,6 +2,8 @@ package truth
 
 import (
 	"cmp"
+	"slices"
+	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -111,7 +113,7 @@ func (t *Truth) guaranteed(follows Order, looks []look, l look, guarantee string
 		for _, e := range looks {
 			// What one leader had applied says nothing of another one.
 			// What is wrong within one key is for monotonic-reads to say.
-			if e.src < 0 || e.key == l.key || t.at(e.op) != t.at(l.op) || e.op != l.op && !t.promised(e.op, l.op) {
+			if e.src < 0 || e.key == l.key || t.at(e.op) != t.at(l.op) || e.op != l.op && (!t.promised(e.op, l.op) || t.restarted(e.op, l.op)) {
 				continue
 			}
 			for _, w := range t.writes[cell{key: l.key}] {
@@ -131,17 +133,26 @@ func (t *Truth) guaranteed(follows Order, looks []look, l look, guarantee string
 // promised says whether two operations are of one session, in promised order.
 func (t *Truth) promised(a, b int) bool { return t.so.Before(a, b) }
 
+// restarted says whether the leader that served two reads came up in between: the
+// reader may as well have gone back in time.
+func (t *Truth) restarted(a, b int) bool {
+	return slices.ContainsFunc(t.began[t.at(a)], func(at time.Duration) bool { return at > t.ops[a].Start && at < t.ops[b].End })
+}
+
 // at is the leader that served an operation.
 func (t *Truth) at(k int) string { return cmp.Or(t.ops[k].By, t.ops[k].Node) }
 
 // readBefore says whether somebody had read a write before an operation.
 func (t *Truth) readBefore(follows Order, looks []look, w, op int) bool {
-	for _, l := range looks {
-		if l.src == w && follows.Before(l.op, op) {
-			return true
+	if t.known[op] == nil {
+		t.known[op] = t.empty()
+		for _, l := range looks {
+			if l.src >= 0 && follows.Before(l.op, op) {
+				t.known[op].set(l.src)
+			}
 		}
 	}
-	return false
+	return t.known[op].has(w)
 }
 
 // with is the read, what it should have shown, and what it returned.

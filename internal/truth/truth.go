@@ -42,10 +42,14 @@ type Truth struct {
 	really Order  // by what leaders had applied, and sessions
 	so     Order  // promised session order
 	seen   []look // see looks
+	known  []bits // operation → what had been read before it, as clients can tell; see readBefore
 	// tellings are orders that were worked out before.
 	tellings map[[2]bool]Order
 	put      []map[string]int                             // operation → node → how often it took effect there
 	applied  []map[string]int                             // operation → node → the entry at which it was taken for applied; the last
+	began    map[string][]time.Duration                   // node → when it came up
+	undone   []map[string]bool                            // operation → nodes that had applied it and came up again without it
+	twice    []map[string]int                             // operation → node → the entry by which it had had its effect more than once there
 	left     map[string]map[cell][]reference.TraceVersion // what a leader holds at the end
 }
 
@@ -133,6 +137,7 @@ func New(h *history.History, told []Told) (*Truth, error) {
 		return nil, err
 	}
 	t.so = t.sessions()
+	t.known = make([]bits, len(t.ops))
 	t.replay()
 	return t, nil
 }

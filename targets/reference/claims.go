@@ -99,11 +99,13 @@ func promises(cfg config) [][]string {
 	case "counter":
 		return [][]string{kept, {"no-lost-updates", "read-your-writes", "monotonic-reads"}}
 	case "add-wins", "remove-wins":
-		more := [][]string{kept, {"read-your-writes", "monotonic-reads", "deletes-stay-deleted"}}
 		if causal {
-			return append(more, causally, []string{"ccv"})
+			return [][]string{kept, {"read-your-writes", "monotonic-reads", "deletes-stay-deleted"}, causally, {"ccv"}}
 		}
-		return more
+		// An element that was added twice, elsewhere too: who removes it has read it
+		// here and knows of the other add through somebody who has read that. It is
+		// not here yet, so the removal does not take it away.
+		return [][]string{{"convergence"}}
 	case "home":
 		switch cfg.failover {
 		case failoverAsync, failoverLease: // the old home's tail is discarded

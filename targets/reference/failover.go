@@ -3,6 +3,7 @@ package reference
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -115,10 +116,10 @@ func (m *machine) effect(g *group, at int) {
 // forget takes back what a group's log has effected: entries of it were discarded.
 func (m *machine) forget(g *group) {
 	g.applied = 0
-	// The order does not show: all of them go.
-	for key := range m.state.keys {
+	for _, key := range slices.Sorted(maps.Keys(m.state.keys)) {
 		if m.homeOf(key) == g.id {
 			delete(m.state.keys, key)
+			m.traceForgot(key)
 		}
 	}
 }

@@ -25,6 +25,7 @@ const (
 	TraceCommitted = 'c' // it has made an update of its own
 	TraceApplied   = 'a' // it takes an update for applied
 	TraceEffect    = 'p' // a change has taken effect here
+	TraceForgot    = 'f' // a key is as if nothing had been applied to it: what had been was discarded
 )
 
 // TraceEntry is one thing that a leader tells. Which fields count is said by Kind.
@@ -36,7 +37,7 @@ type TraceEntry struct {
 	Steps  []history.Step // Executed
 	Wrote  []history.Step // Committed, Applied: the changes
 	Past   [][]TraceDot   // Committed, where the policy asks for it: by change, what it replaces, directly or not
-	// Effect: the key, the cell of it (0: the register, else an element of a set),
+	// Effect, Forgot: the key. Effect: the cell of it (0: the register, else an element of a set),
 	// and what is left there, as the numbers that were written; of a counter the sum.
 	Key     string
 	Element int64
@@ -67,6 +68,15 @@ func (m *machine) traceBegan() {
 	if m.cfg.traced {
 		m.tellTrace(enc{[]byte{TraceBegan}})
 	}
+}
+
+func (m *machine) traceForgot(key string) {
+	if !m.cfg.traced {
+		return
+	}
+	e := enc{[]byte{TraceForgot}}
+	e.string(key)
+	m.tellTrace(e)
 }
 
 func (m *machine) traceExecuted(o *order, own *pending) {
@@ -143,6 +153,8 @@ func ReadTrace(body []byte) (TraceEntry, error) {
 	t := TraceEntry{Kind: d.byte()}
 	switch t.Kind {
 	case TraceBegan:
+	case TraceForgot:
+		t.Key = d.string()
 	case TraceExecuted, TraceCommitted, TraceApplied:
 		t.Origin, t.Seq, t.Time = d.string(), d.uint(), d.int()
 		if t.Kind == TraceExecuted {
