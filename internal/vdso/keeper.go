@@ -17,6 +17,14 @@ import (
 // has just been executed may see the right time.
 const every = 20 * time.Millisecond
 
+// seldom is how often it looks while the clock is right, so that nobody is misled
+// meanwhile: often enough that a process is armed before it may be paused.
+const seldom = 200 * time.Millisecond
+
+// whole is how many looks there are from one at all processes to the next, beside
+// those that are due since a process has started.
+const whole = 50
+
 // Keeper keeps the clocks of a set of processes that changes: those that it is
 // told of by a filter, also the ones that start later.
 type Keeper struct {
@@ -24,12 +32,14 @@ type Keeper struct {
 	mine func(pid int) bool
 
 	mu     sync.Mutex
+	births births
 	clock  Clock
 	held   map[int]*held
 	failed map[int]failure // processes that cannot be patched, until they run another program
 
-	stop chan struct{}
-	gone sync.WaitGroup
+	changed chan struct{} // the clock was set
+	stop    chan struct{}
+	gone    sync.WaitGroup
 }
 
 // held is a process, and how often we have set its clock.
@@ -60,12 +70,12 @@ func (f failure) lasts() bool { return f.why == nil || f.n >= lasting }
 // once for each process and program. Those that are there are patched when it
 // returns, with a right clock.
 func Keep(kit *Kit, mine func(pid int) bool) (*Keeper, error) {
-	k := &Keeper{kit: kit, mine: mine, held: map[int]*held{}, failed: map[int]failure{}, stop: make(chan struct{})}
+	k := &Keeper{kit: kit, mine: mine, births: openBirths(), held: map[int]*held{}, failed: map[int]failure{}, changed: make(chan struct{}, 1), stop: make(chan struct{})}
 	k.mu.Lock()
 	err := k.look()
 	k.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, k.births.close())
 	}
 	k.gone.Add(1)
 	go k.watch()
@@ -74,15 +84,26 @@ func Keep(kit *Kit, mine func(pid int) bool) (*Keeper, error) {
 
 func (k *Keeper) watch() {
 	defer k.gone.Done()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	timer := time.NewTimer(seldom)
+	defer timer.Stop()
+	for n := 1; ; n++ {
 		select {
 		case <-k.stop:
 			return
-		case <-tick.C:
+		case <-k.changed:
+			timer.Reset(every)
+		case <-timer.C:
 			k.mu.Lock()
-			_ = k.look() // the next look tries again, and Set and Problems say what is wrong
+			if k.births.more() || n%whole == 0 {
+				_ = k.look() // the next look tries again, and Set and Problems say what is wrong
+			} else {
+				k.again()
+			}
+			if k.clock == (Clock{}) {
+				timer.Reset(seldom)
+			} else {
+				timer.Reset(every)
+			}
 			k.mu.Unlock()
 		}
 	}
@@ -112,6 +133,15 @@ func (k *Keeper) look() error {
 	return nil
 }
 
+// again looks at the processes that are known: one may run another program, or be
+// patched at last.
+func (k *Keeper) again() {
+	// The order does not show: each process is for itself.
+	for _, known := range slices.Concat(slices.Collect(maps.Keys(k.held)), slices.Collect(maps.Keys(k.failed))) {
+		k.consider(known)
+	}
+}
+
 // consider brings one process to where it should be.
 func (k *Keeper) consider(pid int) {
 	if h, ok := k.held[pid]; ok {
@@ -120,6 +150,9 @@ func (k *Keeper) consider(pid int) {
 			return
 		}
 		k.forget(h) // it runs another program, or its number belongs to another process
+	}
+	if pid == os.Getpid() {
+		return // whoever keeps clocks needs a right one
 	}
 	now := program(pid)
 	f, ok := k.failed[pid]
@@ -177,6 +210,10 @@ func (k *Keeper) Set(c Clock) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.clock = c
+	select {
+	case k.changed <- struct{}{}:
+	default: // it has not heard of the last change yet
+	}
 	var errs []error
 	for _, h := range k.held {
 		switch err := k.set(h); {
@@ -238,7 +275,7 @@ func (k *Keeper) Close() error {
 	k.gone.Wait()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var errs []error
+	errs := []error{k.births.close()}
 	k.clock = Clock{}
 	for _, h := range k.held {
 		err := k.set(h) // at once, also where threads cannot be stopped
