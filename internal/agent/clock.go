@@ -100,6 +100,8 @@ func (c *clock) halt() {
 
 func (c *clock) restore() error { return c.set(nil) }
 
+func (c *clock) arm() error { return nil } // the library is there from the start
+
 func (c *clock) offset() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -29,7 +29,7 @@ const (
 // The requests.
 const (
 	doHello = "hello" // says which faults work here, and arms the clock; Token and Clock are set
-	doPing  = "ping"  // keeps the lease
+	doPing  = "ping"  // keeps the lease, and makes ready what has started since
 	doApply = "apply" // State becomes true
 	doProbe = "probe" // sends probes of round Round to addresses: To
 	doHeard = "heard" // says whose probes of round Round have arrived

@@ -122,6 +122,13 @@ func (s *sandbox) met() map[string]int64 { return s.bad.counts() }
 
 func (s *sandbox) swallowed() (in, out map[string]int64, err error) { return s.firewall.swallowed() }
 
+func (s *sandbox) arm() error {
+	if s.clock == nil {
+		return nil
+	}
+	return s.clock.arm()
+}
+
 func (s *sandbox) offset() time.Duration {
 	if s.clock == nil {
 		return 0

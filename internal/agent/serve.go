@@ -24,6 +24,8 @@ type node interface {
 	met() map[string]int64
 	// tryDisk writes to the target's volume.
 	tryDisk() (*DiskTrial, error)
+	// arm makes ready what has started in the node since.
+	arm() error
 	offset() time.Duration
 	// restore makes the node healthy, whatever was wrong.
 	restore() error
@@ -109,6 +111,7 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 	case doHello:
 		a.node.hello(req.Token, req.Clock, rep)
 	case doPing:
+		return a.node.arm()
 	case doKeep:
 		a.kept = true
 	case doApply:

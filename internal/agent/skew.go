@@ -19,6 +19,8 @@ const (
 // skewer makes the clock of the node's target wrong.
 type skewer interface {
 	set(*Clock) error // nil: right
+	// arm makes ready whatever has started since.
+	arm() error
 	offset() time.Duration
 	// restore makes it right, for good.
 	restore() error
@@ -90,6 +92,8 @@ func inProcesses(c Clock, now time.Time) vdso.Clock {
 		Alternate: c.Offset, Period: c.Period,
 	}
 }
+
+func (p *patcher) arm() error { return p.keeper.Arm() }
 
 func (p *patcher) offset() time.Duration { return p.now.At(time.Now()) }
 

@@ -46,7 +46,13 @@ func (n *node) become(ctx context.Context, want, by string) error {
 	}
 	eng := n.cluster.eng
 	steps := map[[2]string][]func() error{}
-	pause := func() error { return eng.PauseContainer(ctx, n.target) }
+	pause := func() error {
+		// A process that is frozen cannot be made ready for a skew any more.
+		if err := n.agent.Ping(ctx); err != nil {
+			return n.explain(err)
+		}
+		return eng.PauseContainer(ctx, n.target)
+	}
 	resume := func() error { return eng.UnpauseContainer(ctx, n.target) }
 	end := func() error { return eng.KillContainer(ctx, n.target) }
 	if by == nemesis.Stop {

@@ -18,7 +18,7 @@ import (
 const every = 20 * time.Millisecond
 
 // seldom is how often it looks while the clock is right, so that nobody is misled
-// meanwhile: often enough that a process is armed before it may be paused.
+// meanwhile: who pauses processes asks for one before.
 const seldom = 200 * time.Millisecond
 
 // whole is how many looks there are from one at all processes to the next, beside
@@ -223,7 +223,21 @@ func (k *Keeper) Set(c Clock) error {
 			errs = append(errs, err)
 		}
 	}
-	for { // whoever has just started is not to be missed
+	return errors.Join(append(errs, k.settle())...)
+}
+
+// Arm puts our code into whoever has just started, and is nil when all have it: before
+// they are frozen, which would make that impossible.
+func (k *Keeper) Arm() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.settle()
+}
+
+// settle looks until no process is left that is only starting.
+func (k *Keeper) settle() error {
+	var errs []error
+	for {
 		if err := k.look(); err != nil {
 			errs = append(errs, err)
 		}

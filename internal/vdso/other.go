@@ -28,6 +28,9 @@ func Keep(*Kit, func(int) bool) (*Keeper, error) { _, err := NewKit(); return ni
 // Set makes clocks run as it says.
 func (*Keeper) Set(Clock) error { return nil }
 
+// Arm looks for new processes.
+func (*Keeper) Arm() error { return nil }
+
 // Problems says which processes keep the true time.
 func (*Keeper) Problems() error { return nil }
 
