@@ -29,3 +29,27 @@ func TestAClockInTheAgentsWordsRunsAsInTheState(t *testing.T) {
 		}
 	})
 }
+
+// Under both mechanisms: a clock that jumps back and forth is seen on both sides, and
+// others, which are scrambled at the same time, each where it should be.
+func TestClocksJumpBackAndForthWhileOthersAreScrambled(t *testing.T) {
+	mechanisms(t, func(t *testing.T, c *Cluster) {
+		apply(t, c, nemesis.State{Clocks: []nemesis.ClockState{
+			{Node: "n1", Offset: time.Minute, Strobe: nemesis.Strobe{Offset: time.Hour, Period: 300 * time.Millisecond, From: c.Now()}},
+			{Node: "n2", Offset: -time.Minute},
+			{Node: "n3", Offset: time.Hour},
+		}})
+		near := func(is, want time.Duration) bool { return (is - want).Abs() < 10*time.Second }
+		off, back := false, false
+		within(t, 20*time.Second, "n1's clock is seen on both sides of its jumps", func() bool {
+			m := measure(t, c)
+			off, back = off || near(m.Clocks["n1"], time.Hour+time.Minute), back || near(m.Clocks["n1"], time.Minute)
+			if !near(m.Clocks["n2"], -time.Minute) || !near(m.Clocks["n3"], time.Hour) {
+				t.Errorf("%v", m.Clocks)
+			}
+			return off && back
+		})
+		apply(t, c, nemesis.State{})
+		checkClocks(t, c, nil)
+	})
+}
