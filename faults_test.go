@@ -38,6 +38,7 @@ func newKinds(from, until time.Duration) map[string]nemesis.Fault {
 	for name, i := range map[string]nemesis.Impairment{
 		"delay": {Delay: 5 * time.Millisecond}, "jitter": {Jitter: 5 * time.Millisecond}, "tail": {Jitter: 5 * time.Millisecond, Tail: true},
 		"loss": {Loss: 5_000}, "duplicates": {Duplicate: 5_000}, "reordering": {Reorder: 5_000}, "all lost": {Loss: 1_000_000},
+		"bursts": {Loss: 300_000, Burst: 8}, "narrow": {Rate: 20_000}, "narrow and lossy": {Rate: 20_000, Loss: 300_000, Delay: 5 * time.Millisecond},
 		"everything": {Delay: time.Second, Jitter: time.Second, Tail: true, Loss: 900_000, Duplicate: 900_000, Reorder: 900_000},
 	} {
 		fs[name] = slowed(from, until, i)

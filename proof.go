@@ -83,7 +83,7 @@ func (n *saboteur) differs(f nemesis.Fault, s nemesis.State, m look) string {
 			bad = append(bad, fmt.Sprintf("%s → %s was not measured", l.From, l.To))
 		case up && s.Cuts(l):
 			bad = append(bad, fmt.Sprintf("a probe passed from %s to %s", l.From, l.To))
-		case !up && !s.Cuts(l) && s.Impairs(l).Loss < 1e6:
+		case !up && !s.Cuts(l) && s.Impairs(l).Loss < 1e6 && s.Impairs(l).Rate == 0:
 			bad = append(bad, fmt.Sprintf("no probe passed from %s to %s", l.From, l.To))
 		}
 	}

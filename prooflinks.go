@@ -71,10 +71,13 @@ func (r *runner) impairs(l history.Link) bool {
 // probesDiffer says in which way probes did not fare as an impairment makes them.
 // Chance alone exceeds these bounds about once in a hundred million times.
 func probesDiffer(p nemesis.Probes, want nemesis.Impairment, fastest time.Duration) string {
-	if why := shareDiffers(p.Sent-p.Came, p.Sent, want.Loss, "lost"); why != "" || p.Came == 0 {
+	if want.Rate > 0 {
+		return narrowDiffers(p, want, fastest)
+	}
+	if why := lossDiffers(p, want); why != "" || p.Came == 0 {
 		return why
 	}
-	if why := shareDiffers(p.Twice, p.Came, want.Duplicate, "doubled"); why != "" {
+	if why := shareDiffers(p.Twice, p.Came, want.Duplicate, 1, "doubled"); why != "" {
 		return why
 	}
 	added, spread := p.Least-fastest, p.Mean-p.Least
@@ -95,13 +98,46 @@ func probesDiffer(p nemesis.Probes, want nemesis.Impairment, fastest time.Durati
 	return ""
 }
 
+// narrowDiffers says whether probes passed as on a link that is not narrow: all of
+// them, and one as fast as the other. Those of the target take their part of the
+// bandwidth too, so that probes may fare worse than they would alone.
+func narrowDiffers(p nemesis.Probes, want nemesis.Impairment, fastest time.Duration) string {
+	jam := min(time.Duration(p.Sent)*nemesis.ProbeSize*time.Second/time.Duration(want.Rate), nemesis.Backlog)
+	jammed := p.Mean-p.Least > jam/4+want.Jitter || p.Least-fastest > want.Delay+nemesis.Jam/2
+	if p.Sent-p.Came > 0 && want.Loss == 0 || jammed {
+		return ""
+	}
+	if want.Loss > 0 {
+		return fmt.Sprintf("probes took alike, to within %s, though few bytes are to pass", (p.Mean - p.Least).Round(time.Microsecond))
+	}
+	return fmt.Sprintf("all %d probes passed, and took alike, to within %s, which is wider than %d bytes a second", p.Sent, (p.Mean - p.Least).Round(time.Microsecond), want.Rate)
+}
+
+// lossDiffers says whether so many probes were not lost by chance, or not in bursts.
+// A burst is like one loss that weighs more, so that shares vary more.
+func lossDiffers(p nemesis.Probes, want nemesis.Impairment) string {
+	lost := p.Sent - p.Came
+	if why := shareDiffers(lost, p.Sent, want.Loss, max(1, math.Sqrt(2*float64(want.Burst))), "lost"); why != "" {
+		return why
+	}
+	if !want.Bursty() || p.Gaps == 0 {
+		return ""
+	}
+	// A third of what is asked for is a third more than chance gives, see Bursty.
+	if run := float64(lost) / float64(p.Gaps); run < float64(want.Burst)/3 {
+		return fmt.Sprintf("probes were lost %.1f in a row, which are no bursts of %d", run, want.Burst)
+	}
+	return ""
+}
+
 // shareDiffers says whether so many of all cannot be chance where each is met with
 // a probability: further than six standard deviations away, or none or any at all
-// where there should be some or none.
-func shareDiffers(some, all int, ppm int64, what string) string {
+// where there should be some or none. Where they are not met each by itself, the
+// deviation is wider by a factor.
+func shareDiffers(some, all int, ppm int64, wider float64, what string) string {
 	p := float64(ppm) / 1e6
 	by := math.Abs(float64(some) - p*float64(all))
-	if (some > 0) == (ppm > 0) && by <= 6*math.Sqrt(float64(all)*p*(1-p))+1 {
+	if (some > 0) == (ppm > 0) && by <= 6*wider*math.Sqrt(float64(all)*p*(1-p))+1 {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d probes were %s, which is not %.3g %%", some, all, what, p*100)

@@ -181,7 +181,9 @@ func (s *shrinker) easeFault(i int) {
 	for _, ease := range []func(*nemesis.Impairment){
 		func(m *nemesis.Impairment) { m.Delay = 0 },
 		func(m *nemesis.Impairment) { m.Jitter, m.Tail = 0, false },
-		func(m *nemesis.Impairment) { m.Loss = 0 },
+		func(m *nemesis.Impairment) { m.Loss, m.Burst = 0, 0 },
+		func(m *nemesis.Impairment) { m.Burst = 0 },
+		func(m *nemesis.Impairment) { m.Rate = 0 },
 		func(m *nemesis.Impairment) { m.Duplicate = 0 },
 		func(m *nemesis.Impairment) { m.Reorder = 0 },
 	} {

@@ -30,7 +30,7 @@ func Kinds() []Kind {
 		{Crash, "one leader, some or all lose power: what they had not synced to disk is gone when they start again", whom, "nodes", true, drawProcess},
 		{Disk, "the disk of one leader, of some or of all is full, or slow to sync", []string{"full", "slow"}, "disk and nodes", true, drawDisk},
 		{Kill, "the process of one leader, of some or of all dies, and is started again with all that it wrote", whom, "nodes", true, drawProcess},
-		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy), or double and reorder them (messy)", []string{"slow", "tail", "lossy", "messy"}, "links and impair", false, drawLink},
+		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy, or bursty for many in a row), double and reorder them (messy), or let few bytes pass (narrow)", linkShapes, "links and impair", false, drawLink},
 		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", "), cutNames(), "links", false, drawPartition},
 		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, "nodes", true, drawProcess},
 		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, "nodes", true, drawProcess},
@@ -89,7 +89,10 @@ func (d Draw) Schedule() ([]Fault, error) {
 		r := stream.New(d.Seed, "nemesis "+s.String())
 		cycle := s.cycle(d.Time)
 		for at := cmp.Or(s.First, cycle/4); at+s.least(cycle) <= d.Time; at += cycle {
-			shape, f := s.one(k, d, r)
+			shape, f, err := s.one(k, d, r)
+			if err != nil {
+				return nil, err
+			}
 			f.Kind, f.Shape = s.Kind, shape
 			f.From = (at + jitter(r, s.play(k, cycle, d.Time-at))).Truncate(time.Millisecond)
 			f.Until = min((f.From + s.length(k, cycle, r)).Truncate(time.Millisecond), d.Time)

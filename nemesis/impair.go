@@ -15,15 +15,25 @@ import (
 const Link = "link"
 
 // Impairment is what a directed link does to messages beside what it always does.
-// Shares are in parts per million of the messages, each decided by itself.
+// Shares are in parts per million of the messages, each decided by itself, but for
+// losses that come in bursts.
 type Impairment struct {
 	Delay     time.Duration `json:"delay,omitempty" yaml:"delay,omitempty"`         // every message takes so much longer
 	Jitter    time.Duration `json:"jitter,omitempty" yaml:"jitter,omitempty"`       // and up to so much more, evenly; see Tail
 	Tail      bool          `json:"tail,omitempty" yaml:"tail,omitempty"`           // Jitter is the mean of an exponential tail instead, which ends at 10 times the mean
 	Loss      int64         `json:"loss,omitempty" yaml:"loss,omitempty"`           // ppm that never arrive
+	Burst     int64         `json:"burst,omitempty" yaml:"burst,omitempty"`         // losses come in bursts, of so many messages on average (Gilbert, 1960); 0: each by itself
 	Duplicate int64         `json:"duplicate,omitempty" yaml:"duplicate,omitempty"` // ppm that arrive twice, each copy in its own time
 	Reorder   int64         `json:"reorder,omitempty" yaml:"reorder,omitempty"`     // ppm that are held back, for up to HoldBack, so that later ones overtake them
+	Rate      int64         `json:"rate,omitempty" yaml:"rate,omitempty"`           // bytes a second that pass; what would wait for more than Backlog is lost
 }
+
+// Backlog is how long a message waits at most for those before it on a link that is
+// narrow.
+const Backlog = time.Second
+
+// ProbeSize is how many bytes of a link's bandwidth a probe takes, with its headers.
+const ProbeSize = 49
 
 // HoldBack is how long a message that is to be overtaken is held back at most.
 const HoldBack = 200 * time.Millisecond
@@ -57,13 +67,38 @@ const manyProbes = 200
 // Probes is how many probes tell an impairment from its absence: enough for twenty
 // cases of the rarest thing that it does. Nothing needs one.
 func (i Impairment) Probes() int {
-	switch rarest := i.Rarest(); {
+	rarest := i.Rarest()
+	n := manyProbes
+	switch {
 	case i == (Impairment{}):
 		return 1
+	case i == (Impairment{Rate: i.Rate}):
+		n = 0
 	case rarest > 0:
-		return max(manyProbes, int(20*million/rarest))
+		n = max(n, int(20*million/rarest))
 	}
-	return manyProbes
+	if i.Bursty() {
+		n = max(n, int(min(enoughBursts*i.Burst*million/i.Loss, mostProbes)))
+	}
+	if i.Rate > 0 {
+		n = max(n, fewProbes, int(i.Rate*int64(Jam/time.Millisecond)/1000/ProbeSize))
+	}
+	return n
+}
+
+// What tells bursts from losses that are alone, and a narrow link from a wide one: so
+// many bursts, and so long a jam of probes.
+const (
+	enoughBursts = 50
+	fewProbes    = 20
+	mostProbes   = 20_000
+	Jam          = 200 * time.Millisecond
+)
+
+// Bursty says whether losses come in bursts that can be told from chance: four times
+// as long as they would be by chance.
+func (i Impairment) Bursty() bool {
+	return i.Burst > 0 && i.Loss > 0 && i.Burst*(million-i.Loss) >= 4*million
 }
 
 // Longest is how much longer a message takes at most.
@@ -75,13 +110,22 @@ func (i Impairment) Longest() time.Duration {
 	if i.Reorder > 0 {
 		d += HoldBack
 	}
+	if i.Rate > 0 {
+		d += Backlog + ProbeSize*time.Second/time.Duration(i.Rate)
+	}
 	return d
 }
 
 // plus is what two impairments of one link come to: times are summed, and so are
-// shares, up to all messages.
+// shares, up to all messages; bursts are the longer ones, and the narrower rate is
+// what passes.
 func (i Impairment) plus(j Impairment) Impairment {
+	rate := min(i.Rate, j.Rate)
+	if rate == 0 {
+		rate = max(i.Rate, j.Rate)
+	}
 	return Impairment{
+		Burst: max(i.Burst, j.Burst), Rate: rate,
 		Delay: i.Delay + j.Delay, Jitter: i.Jitter + j.Jitter, Tail: i.Tail || j.Tail,
 		Loss: min(i.Loss+j.Loss, million), Duplicate: min(i.Duplicate+j.Duplicate, million), Reorder: min(i.Reorder+j.Reorder, million),
 	}
@@ -120,13 +164,20 @@ func (i Impairment) String() string {
 	case i.Jitter > 0:
 		parts = append(parts, fmt.Sprintf("up to %s of jitter", i.Jitter))
 	}
+	lost := "lost"
+	if i.Burst > 0 {
+		lost = fmt.Sprintf("lost in bursts of %d", i.Burst)
+	}
 	for _, p := range []struct {
 		ppm  int64
 		what string
-	}{{i.Loss, "lost"}, {i.Duplicate, "doubled"}, {i.Reorder, "held back"}} {
+	}{{i.Loss, lost}, {i.Duplicate, "doubled"}, {i.Reorder, "held back"}} {
 		if p.ppm > 0 {
 			parts = append(parts, fmt.Sprintf("%.3g %% %s", float64(p.ppm)/1e4, p.what))
 		}
+	}
+	if i.Rate > 0 {
+		parts = append(parts, fmt.Sprintf("%d bytes a second", i.Rate))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -139,14 +190,19 @@ const (
 	shortest  = 5 * time.Millisecond
 	longest   = time.Minute
 	tailStops = longest / TailEnds
+
+	burstLoss = 100_000 // ppm; what is rarer needs too many probes
+	mostBurst = 20
+	narrowest = 2_000   // bytes a second; nothing but probes passes below
+	widest    = 100_000 // above, probes are not sent fast enough to jam
 )
 
 func checkImpairment(i *Impairment) error {
 	if i == nil {
 		return nil
 	}
-	if *i == (Impairment{Tail: i.Tail}) {
-		return fmt.Errorf("its impairment does nothing: give it a delay, a jitter, or a share of messages to lose, duplicate or reorder, in ppm")
+	if *i == (Impairment{Tail: i.Tail, Burst: i.Burst}) {
+		return fmt.Errorf("its impairment does nothing: give it a delay, a jitter, a rate, or a share of messages to lose, duplicate or reorder, in ppm")
 	}
 	for _, d := range []struct {
 		name string
@@ -171,12 +227,20 @@ func checkImpairment(i *Impairment) error {
 			return fmt.Errorf("its %s is %d ppm of the messages; it must be between %d and %d, or nothing", p.name, p.ppm, rarest, p.most)
 		}
 	}
+	switch {
+	case i.Rate != 0 && (i.Rate < narrowest || i.Rate > widest):
+		return fmt.Errorf("its rate is %d bytes a second; it must be between %d and %d, or nothing", i.Rate, narrowest, widest)
+	case i.Burst != 0 && (i.Loss < burstLoss || i.Burst > mostBurst || !i.Bursty()):
+		return fmt.Errorf("losses of %d ppm in bursts of %d cannot be told from chance: bursts need a loss of %d ppm or more, and a length of at most %d and at least 4/(1-loss)", i.Loss, i.Burst, burstLoss, mostBurst)
+	}
 	return nil
 }
 
+var linkShapes = []string{"slow", "tail", "lossy", "bursty", "messy", "narrow"}
+
 // drawLink impairs one link, one way or both, or all of one leader's.
 func drawLink(d Draw, r *rand.Rand) (string, Fault) {
-	shape := []string{"slow", "tail", "lossy", "messy"}[r.IntN(4)]
+	shape := linkShapes[r.IntN(len(linkShapes))]
 	reach := r.IntN(3)
 	paths := Paths(d.Links)
 	if len(paths) == 0 {
@@ -204,6 +268,10 @@ func drawImpairment(shape string, r *rand.Rand) *Impairment {
 		return &Impairment{Delay: ms(5, 20), Jitter: ms(10, 40), Tail: true}
 	case "lossy":
 		return &Impairment{Loss: share(5, 50)}
+	case "bursty":
+		return &Impairment{Loss: share(15, 40), Burst: 7 + r.Int64N(4)}
+	case "narrow":
+		return &Impairment{Rate: 1000 * (4 + r.Int64N(37))}
 	}
 	return &Impairment{Duplicate: share(5, 40), Reorder: share(5, 40)}
 }

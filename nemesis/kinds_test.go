@@ -30,7 +30,7 @@ func TestEveryKindAndShapeIsDrawnAndDoesSomething(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"pause one", "pause all", "kill one", "kill some", "kill all", "stop one", "stop some", "stop all", "crash one", "crash all", "wipe one", "disk full", "disk slow", "link slow", "link tail", "link lossy", "link messy"} {
+	for _, want := range []string{"pause one", "pause all", "kill one", "kill some", "kill all", "stop one", "stop some", "stop all", "crash one", "crash all", "wipe one", "disk full", "disk slow", "link slow", "link tail", "link bursty", "link narrow", "link lossy", "link messy"} {
 		if !shapes[want] {
 			t.Errorf("60 seeds never drew %s", want)
 		}
@@ -51,6 +51,9 @@ func TestFaultsOfNewKindsThatMakeNoSenseAreRefused(t *testing.T) {
 		"its jitter is 10s":         {Kind: Link, Links: links, Impair: &Impairment{Jitter: 10 * time.Second, Tail: true}},
 		"its loss is 10 ppm":        {Kind: Link, Links: links, Impair: &Impairment{Loss: 10}},
 		"its reorder is 1000000":    {Kind: Link, Links: links, Impair: &Impairment{Reorder: million}},
+		"its rate is 10 bytes":      {Kind: Link, Links: links, Impair: &Impairment{Rate: 10}},
+		"cannot be told from chan":  {Kind: Link, Links: links, Impair: &Impairment{Burst: 3, Loss: 200_000}},
+		"need a loss of 100000 pp":  {Kind: Link, Links: links, Impair: &Impairment{Burst: 10, Loss: 50_000}},
 		"its duplicate is -1":       {Kind: Link, Links: links, Impair: &Impairment{Duplicate: -1}},
 		"disk needs disk and nodes": {Kind: Disk, Nodes: []string{"n1"}},
 		"disk has no trouble":       {Kind: Disk, Nodes: []string{"n1"}, Disk: &DiskTrouble{}},

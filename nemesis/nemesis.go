@@ -109,6 +109,7 @@ type Probes struct {
 	Came      int           // of those, how many arrived, once or twice
 	Twice     int           // arrived twice
 	Overtaken int           // arrived after one that was sent later
+	Gaps      int           // how often one or more in a row were lost
 	Least     time.Duration // the shortest time that one took
 	Mean      time.Duration // what they took on average
 	Within    time.Duration // error bound of both times

@@ -209,16 +209,17 @@ func TestBadSchedulesAreRefusedWithTheirPlace(t *testing.T) {
 
 func TestFaultsReadAsSentences(t *testing.T) {
 	for want, f := range map[string]Fault{
-		"n1 ↮ n2 (link)":                 {Shape: "link", Links: []history.Link{{From: "n1", To: "n2"}, {From: "n2", To: "n1"}}},
-		"n1 → n2: 90ms later, 5 % lost":  {Links: []history.Link{{From: "n1", To: "n2"}}, Impair: &Impairment{Delay: 90 * time.Millisecond, Loss: 50_000}},
-		"n1 ↔ n2: a tail of 1s (tail)":   {Shape: "tail", Links: []history.Link{{From: "n1", To: "n2"}, {From: "n2", To: "n1"}}, Impair: &Impairment{Jitter: time.Second, Tail: true}},
-		"n1, n2 killed (one)":            {Kind: Kill, Shape: "one", Nodes: []string{"n1", "n2"}},
-		"n1 without power":               {Kind: Crash, Nodes: []string{"n1"}},
-		"disk of n1, n2 full":            {Kind: Disk, Nodes: []string{"n1", "n2"}, Disk: &DiskTrouble{Full: true}},
-		"disk of n1 slow to sync, by 1s": {Kind: Disk, Nodes: []string{"n1"}, Disk: &DiskTrouble{Slow: time.Second}},
-		"n1 ↛ n2":                        {Links: []history.Link{{From: "n1", To: "n2"}}},
-		"n3's clock -1.5s (bump)":        {Shape: "bump", Clocks: []Skew{{Node: "n3", Offset: -1500 * time.Millisecond}}},
-		"n3's clock drifting +250 ms/s":  {Clocks: []Skew{{Node: "n3", PPM: 250_000}}},
+		"n1 ↮ n2 (link)":                                         {Shape: "link", Links: []history.Link{{From: "n1", To: "n2"}, {From: "n2", To: "n1"}}},
+		"n1 → n2: 90ms later, 5 % lost":                          {Links: []history.Link{{From: "n1", To: "n2"}}, Impair: &Impairment{Delay: 90 * time.Millisecond, Loss: 50_000}},
+		"n1 ↔ n2: a tail of 1s (tail)":                           {Shape: "tail", Links: []history.Link{{From: "n1", To: "n2"}, {From: "n2", To: "n1"}}, Impair: &Impairment{Jitter: time.Second, Tail: true}},
+		"n1 → n2: 20 % lost in bursts of 8, 9000 bytes a second": {Links: []history.Link{{From: "n1", To: "n2"}}, Impair: &Impairment{Loss: 200_000, Burst: 8, Rate: 9000}},
+		"n1, n2 killed (one)":                                    {Kind: Kill, Shape: "one", Nodes: []string{"n1", "n2"}},
+		"n1 without power":                                       {Kind: Crash, Nodes: []string{"n1"}},
+		"disk of n1, n2 full":                                    {Kind: Disk, Nodes: []string{"n1", "n2"}, Disk: &DiskTrouble{Full: true}},
+		"disk of n1 slow to sync, by 1s":                         {Kind: Disk, Nodes: []string{"n1"}, Disk: &DiskTrouble{Slow: time.Second}},
+		"n1 ↛ n2":                                                {Links: []history.Link{{From: "n1", To: "n2"}}},
+		"n3's clock -1.5s (bump)":                                {Shape: "bump", Clocks: []Skew{{Node: "n3", Offset: -1500 * time.Millisecond}}},
+		"n3's clock drifting +250 ms/s":                          {Clocks: []Skew{{Node: "n3", PPM: 250_000}}},
 	} {
 		if got := fmt.Sprint(f); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -25,7 +25,7 @@ func Profiles() []Profile {
 		},
 		{
 			"flaky-wan", "long links: slow, with long tails, losing, doubling and reordering messages, and sometimes gone for a moment",
-			[]string{"link:slow+tail", "link:lossy+messy", "partition:link+one-way+flapping:for=1s"},
+			[]string{"link:slow+tail", "link:lossy+bursty+messy+narrow", "partition:link+one-way+flapping:for=1s"},
 		},
 		{
 			"gentle", "what every system must bear: a link down for a moment, a slow one, a clock half a second off",

@@ -127,13 +127,13 @@ func (s Source) canBe(d Draw) error {
 }
 
 // one draws a fault of one of the shapes that are asked for.
-func (s Source) one(k Kind, d Draw, r *rand.Rand) (shape string, f Fault) {
+func (s Source) one(k Kind, d Draw, r *rand.Rand) (shape string, f Fault, err error) {
 	for range 10_000 { // shapes that can be are drawn long before
 		if shape, f = k.draw(d, r); len(s.Shapes) == 0 || slices.Contains(s.Shapes, shape) {
-			return shape, f
+			return shape, f, nil
 		}
 	}
-	return shape, Fault{}
+	return "", Fault{}, fmt.Errorf("%s cannot be drawn here: it needs more nodes than the %d that there are, or other shapes", s, len(d.Nodes))
 }
 
 // cycle is in what time one fault comes.

@@ -17,9 +17,11 @@ const (
 	// Probes is how many packets prove a healthy link: one that is lost by chance
 	// must not look like a cut.
 	Probes = 5
-	// The first ones keep their distance; where many are sent, they follow closely.
+	// The first ones keep their distance; where many are sent, they come in packs: to
+	// sleep after each would take as long as the machine's other work lets it.
 	firstGap = 300 * time.Microsecond
-	thenGap  = 50 * time.Microsecond
+	pack     = 8
+	packGap  = 400 * time.Microsecond
 	// rounds is how many rounds are remembered.
 	rounds = 16
 	// drainTime bounds the wait for a packet to oneself.
@@ -53,6 +55,10 @@ type Tally struct {
 	Came      int `json:"came"`      // how many different ones arrived
 	Twice     int `json:"twice"`     // of those, how many did once more
 	Overtaken int `json:"overtaken"` // arrived after one that was sent later
+	// Last is the highest number that arrived, and Gaps is how often one or more below
+	// it are missing in a row.
+	Last int `json:"last"`
+	Gaps int `json:"gaps"`
 	// What the fastest took on its way, and they all on average, by the clock of the
 	// machine that all agents are on.
 	Least time.Duration `json:"least"`
@@ -155,8 +161,8 @@ func (p *prober) send(round uint64, to map[netip.AddrPort]int) {
 		case i == 0:
 		case i < Probes:
 			time.Sleep(firstGap)
-		default:
-			time.Sleep(thenGap)
+		case i%pack == 0:
+			time.Sleep(packGap)
 		}
 		for _, peer := range peers {
 			if i < to[peer] {
@@ -188,9 +194,21 @@ func (p *prober) arrived(round uint64) (map[string]Tally, error) {
 	defer p.mu.Unlock()
 	got := map[string]Tally{}
 	for from, h := range p.heard[round] {
-		got[from] = h.Tally
+		got[from] = h.tally()
 	}
 	return got, nil
+}
+
+// tally sums up what arrived so far.
+func (h *heard) tally() Tally {
+	t := h.Tally
+	t.Last = int(h.last)
+	for i := range h.last {
+		if !h.seen[i] && (i == 0 || h.seen[i-1]) {
+			t.Gaps++
+		}
+	}
+	return t
 }
 
 // packetLength is that of the kind, the number of the round or mark, the time of

@@ -26,10 +26,11 @@ type fabric struct {
 	round      uint64
 	state      nemesis.State        // what was asked for last
 	owed       map[history.Link]int // so many probes show what has changed on a link
+	changed    map[history.Link]int // the same of the last change, also once they are sent
 }
 
 func newFabric(c *Cluster) *fabric {
-	f := &fabric{cluster: c, byName: map[string]*node{}, owed: map[history.Link]int{}}
+	f := &fabric{cluster: c, byName: map[string]*node{}, owed: map[history.Link]int{}, changed: map[history.Link]int{}}
 	for _, n := range c.nodes {
 		f.byName[n.name] = n
 	}

@@ -31,6 +31,12 @@ func TestBadLinksDoToPacketsWhatIsAsked(t *testing.T) {
 		{"lost", nemesis.Impairment{Loss: 300_000}, func(p nemesis.Probes) bool {
 			return p.Sent >= 200 && p.Came > p.Sent/2 && p.Came < p.Sent*9/10
 		}},
+		{"lost in bursts", nemesis.Impairment{Loss: 300_000, Burst: 8}, func(p nemesis.Probes) bool {
+			return p.Came > p.Sent/2 && p.Gaps > 20 && p.Sent-p.Came > 4*p.Gaps
+		}},
+		{"narrow", nemesis.Impairment{Rate: 10_000}, func(p nemesis.Probes) bool {
+			return p.Came > 0 && p.Mean-p.Least > 50*time.Millisecond // those that waited for a second were lost
+		}},
 		{"doubled and held back", nemesis.Impairment{Duplicate: 300_000, Reorder: 300_000}, func(p nemesis.Probes) bool {
 			return p.Came == p.Sent && p.Twice > p.Sent/10 && p.Twice < p.Sent/2 && p.Overtaken > 0
 		}},

@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"maps"
+	"reflect"
 	"sync"
 	"time"
 
@@ -24,20 +26,25 @@ const (
 
 // onPackets says of an impairment what it does to packets.
 func onPackets(i nemesis.Impairment) impair.Link {
-	l := impair.Link{Delay: i.Delay, Jitter: i.Jitter, Loss: i.Loss, Duplicate: i.Duplicate, Reorder: i.Reorder, HoldBack: nemesis.HoldBack}
+	l := impair.Link{Delay: i.Delay, Jitter: i.Jitter, Loss: i.Loss, Duplicate: i.Duplicate, Reorder: i.Reorder, HoldBack: nemesis.HoldBack, Burst: i.Burst, Rate: i.Rate}
 	if i.Tail {
 		l.Tail = i.Jitter * nemesis.TailEnds
 	}
 	return l
 }
 
-// owe notes how many probes it takes to see what a new State changes on links.
+// owe notes how many probes it takes to see what a new State changes on links. One
+// that is applied once more is to be seen once more: somebody was not content.
 func (f *fabric) owe(next nemesis.State) {
 	for _, l := range f.cluster.cfg.Links {
 		was, is := f.state.Impairs(l), next.Impairs(l)
 		if was != is || f.state.Cuts(l) != next.Cuts(l) {
-			f.owed[l] = max(f.owed[l], was.Probes(), is.Probes())
+			f.changed[l] = max(f.owed[l], was.Probes(), is.Probes())
+			f.owed[l] = f.changed[l]
 		}
+	}
+	if reflect.DeepEqual(next, f.state) {
+		maps.Copy(f.owed, f.changed)
 	}
 }
 
@@ -48,6 +55,7 @@ type round struct {
 	sent    map[history.Link]int
 	cut     map[history.Link]bool
 	lossy   map[history.Link]bool
+	full    map[history.Link]bool // as many probes as show what a link does
 	longest time.Duration
 }
 
@@ -55,11 +63,12 @@ func (f *fabric) newRound() round {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.round++
-	r := round{number: f.round, sent: map[history.Link]int{}, cut: map[history.Link]bool{}, lossy: map[history.Link]bool{}}
+	r := round{number: f.round, sent: map[history.Link]int{}, cut: map[history.Link]bool{}, lossy: map[history.Link]bool{}, full: map[history.Link]bool{}}
 	for _, l := range f.cluster.cfg.Links {
 		i := f.state.Impairs(l)
-		r.sent[l] = max(agent.Probes, f.owed[l], i.Probes())
-		r.cut[l], r.lossy[l] = f.state.Cuts(l), i.Loss > 0
+		r.sent[l] = max(agent.Probes, f.owed[l])
+		r.full[l] = f.owed[l] > 0
+		r.cut[l], r.lossy[l] = f.state.Cuts(l), i.Loss > 0 || i.Rate > 0
 		r.longest = max(r.longest, i.Longest()+f.cluster.cfg.Latency[l])
 		delete(f.owed, l)
 	}
@@ -95,7 +104,7 @@ func (f *fabric) probe(ctx context.Context) (m nemesis.Measured, err error) {
 		}
 	}
 	for l := range r.lossy { // nor here
-		if r.lossy[l] {
+		if r.lossy[l] && r.full[l] {
 			wait = max(wait, r.longest-time.Since(sent)+2*linkError)
 		}
 	}
@@ -154,8 +163,12 @@ func (f *fabric) look(ctx context.Context, r round) (m nemesis.Measured, err err
 		from, to := f.byName[l.From], f.byName[l.To]
 		t := replies[to.name].Heard[from.ip]
 		m.Up[l] = t.Came > 0
+		gaps := t.Gaps
+		if t.Came == 0 || t.Last < r.sent[l]-1 {
+			gaps++ // the end is missing too
+		}
 		m.Probes[l] = nemesis.Probes{
-			Sent: r.sent[l], Came: t.Came, Twice: t.Twice, Overtaken: t.Overtaken, Least: t.Least, Mean: t.Mean, Within: linkError,
+			Gaps: gaps, Sent: r.sent[l], Came: t.Came, Twice: t.Twice, Overtaken: t.Overtaken, Least: t.Least, Mean: t.Mean, Within: linkError,
 		}
 		left, wasCut := replies[from.name].Out[to.ip]
 		if arrived, too := replies[to.name].In[from.ip]; wasCut || too {

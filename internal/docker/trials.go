@@ -73,9 +73,24 @@ var trials = []trial{
 		func(m nemesis.Measured) bool { return lost(m, there) > 0 && lost(m, back) == 0 }, nil,
 	},
 	{
+		nemesis.Link, "bursty", "the same, many in a row (Gilbert)",
+		impaired(nemesis.Impairment{Loss: 300_000, Burst: 8}),
+		func(m nemesis.Measured) bool {
+			p := m.Probes[there]
+			return lost(m, there) > 3*p.Gaps && p.Gaps > 0 && lost(m, back) == 0
+		},
+	},
+	{
 		nemesis.Link, "messy", "packets come out of the queue late, or a second time from a raw socket",
 		impaired(nemesis.Impairment{Duplicate: 300_000, Reorder: 300_000}),
 		func(m nemesis.Measured) bool { return m.Probes[there].Twice > 0 && m.Probes[there].Overtaken > 0 }, nil,
+	},
+	{
+		nemesis.Link, "narrow", "packets leave the queue one after the other, at the link's rate; what would wait for a second is lost",
+		impaired(nemesis.Impairment{Rate: 10_000}),
+		func(m nemesis.Measured) bool {
+			return m.Probes[there].Mean-m.Probes[there].Least > 50*time.Millisecond && m.Probes[back].Mean < 50*time.Millisecond
+		},
 	},
 	{
 		nemesis.Partition, "", "packets are dropped by nftables in each node's own network, one direction at a time",

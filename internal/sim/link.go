@@ -32,11 +32,11 @@ type link struct {
 	dropped int64
 
 	impair   nemesis.Impairment
-	fate     *rand.Rand // decides what an impairment does to each message
-	impaired int64      // messages that it has met
+	fate     fate  // what an impairment does to each message
+	impaired int64 // messages that it has met
 
-	probes *rand.Rand // what becomes of probes changes nothing for messages
-	owed   int        // so many are needed to see what has changed
+	probes fate // what becomes of probes changes nothing for messages
+	owed   int  // so many are needed to see what has changed
 }
 
 // newLink draws a link's base latency; standing, where it is not 0, takes its place.
@@ -46,7 +46,7 @@ func newLink(l history.Link, standing time.Duration, seed uint64) *link {
 	if standing > 0 {
 		base = standing
 	}
-	return &link{Link: l, r: r, base: base, fate: stream.New(seed, "fate "+l.From+" "+l.To), probes: stream.New(seed, "probes "+l.From+" "+l.To)}
+	return &link{Link: l, r: r, base: base, fate: fate{r: stream.New(seed, "fate "+l.From+" "+l.To)}, probes: fate{r: stream.New(seed, "probes "+l.From+" "+l.To)}}
 }
 
 // become makes true what the State says of this link.
@@ -58,6 +58,9 @@ func (l *link) become(s nemesis.State) {
 	impair := s.Impairs(l.Link)
 	if impair != (nemesis.Impairment{}) && l.impair == (nemesis.Impairment{}) {
 		l.impaired = 0
+	}
+	if impair != l.impair {
+		l.fate, l.probes = fate{r: l.fate.r}, fate{r: l.probes.r}
 	}
 	if impair != l.impair || cut != l.cut {
 		l.owed = max(impair.Probes(), l.impair.Probes())
@@ -90,17 +93,17 @@ type delivery struct {
 
 // deliver sends a message on its way, as often as the link is to deliver it.
 func (c *Cluster) deliver(l *link, body []byte) {
-	copies := 1
+	copies, wait := 1, time.Duration(0)
 	if l.impair != (nemesis.Impairment{}) {
 		l.impaired++
-		copies = copiesOf(l.impair, l.fate)
+		copies, wait = l.fate.of(l.impair, c.now, len(body))
 	}
 	for range copies {
-		c.deliverOne(l, body)
+		c.deliverOne(l, body, wait)
 	}
 }
 
-func (c *Cluster) deliverOne(l *link, body []byte) {
+func (c *Cluster) deliverOne(l *link, body []byte, wait time.Duration) {
 	var d *delivery
 	if free := c.deliveries; len(free) > 0 {
 		d, c.deliveries = free[len(free)-1], free[:len(free)-1]
@@ -108,7 +111,7 @@ func (c *Cluster) deliverOne(l *link, body []byte) {
 		d = new(delivery)
 	}
 	d.l, d.body = l, body
-	c.agenda.add(c.now, c.now+l.latency(), d)
+	c.agenda.add(c.now, c.now+wait+l.latency(), d)
 }
 
 func (d *delivery) happen() {
@@ -126,20 +129,9 @@ func (d *delivery) happen() {
 func (l *link) latency() time.Duration {
 	d := l.base + min(time.Duration(l.r.ExpFloat64()*float64(linkTail)), linkTailMax)
 	if l.impair != (nemesis.Impairment{}) {
-		d += extra(l.impair, l.fate)
+		d += extra(l.impair, l.fate.r)
 	}
 	return d
-}
-
-// copiesOf decides how often a message arrives.
-func copiesOf(i nemesis.Impairment, r *rand.Rand) int {
-	switch {
-	case happens(i.Loss, r):
-		return 0
-	case happens(i.Duplicate, r):
-		return 2
-	}
-	return 1
 }
 
 // extra decides how much longer a message takes.

@@ -49,6 +49,20 @@ func TestAnImpairedLinkTreatsMessagesAndProbesAsAsked(t *testing.T) {
 			func(came, distinct int, _ time.Duration) bool { return near(n-came, 200_000) && came == distinct },
 			func(p nemesis.Probes) bool { return p.Came < p.Sent && p.Twice == 0 },
 		},
+		"bursts": {
+			nemesis.Impairment{Loss: 300_000, Burst: 10},
+			func(came, distinct int, _ time.Duration) bool {
+				return n-came > 100 && n-came < 500 && came == distinct
+			},
+			func(p nemesis.Probes) bool { lost := p.Sent - p.Came; return lost > 6*p.Gaps && lost < 15*p.Gaps },
+		},
+		"rate": { // the messages are of 2890 bytes
+			nemesis.Impairment{Rate: 5_000},
+			func(came, _ int, took time.Duration) bool { return came == n && took > 570*ms && took < 640*ms },
+			func(p nemesis.Probes) bool {
+				return p.Came == p.Sent && p.Mean-p.Least > 80*ms && p.Mean-p.Least < 120*ms
+			},
+		},
 		"duplicate": {
 			nemesis.Impairment{Duplicate: 200_000},
 			func(came, distinct int, _ time.Duration) bool { return distinct == n && near(came-n, 200_000) },
@@ -92,7 +106,7 @@ func TestAnImpairedLinkTreatsMessagesAndProbesAsAsked(t *testing.T) {
 				t.Errorf("%s: %v messages were impaired", name, m.Impaired)
 			}
 			s.apply(nemesis.State{})
-			if p := s.measure().Probes[there]; p.Sent < (nemesis.Impairment{Delay: 1}).Probes() || p.Came != p.Sent || p.Twice > 0 || p.Overtaken > 0 || p.Mean > 6*ms {
+			if p := s.measure().Probes[there]; p.Sent < c.i.Probes() || p.Came != p.Sent || p.Twice > 0 || p.Overtaken > 0 || p.Mean > 6*ms {
 				t.Errorf("%s: healed, but %+v", name, p)
 			}
 		})

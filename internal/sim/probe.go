@@ -36,8 +36,9 @@ func (c *Cluster) probeLink(l *link) *probing {
 			if l.cut {
 				return
 			}
-			for range copiesOf(l.impair, l.probes) {
-				took := l.base + extra(l.impair, l.probes)
+			copies, wait := l.probes.of(l.impair, c.now, nemesis.ProbeSize)
+			for range copies {
+				took := l.base + wait + extra(l.impair, l.probes.r)
 				p.away++
 				c.after(took, func() {
 					p.away--
@@ -65,6 +66,16 @@ func (p *probing) arrive(i int, took time.Duration) {
 	}
 	p.Came, p.last, p.total = p.Came+1, max(p.last, i), p.total+took
 	p.Mean = p.total / time.Duration(p.Came)
+}
+
+// gaps counts the runs of numbers that never came.
+func gaps(came []int) (n int) {
+	for i, times := range came {
+		if times == 0 && (i == 0 || came[i-1] > 0) {
+			n++
+		}
+	}
+	return n
 }
 
 // trying is one attempt to write a record of the world's own and to sync it.
@@ -105,6 +116,7 @@ func (c *Cluster) probe(ctx context.Context, m nemesis.Measured) error {
 		}
 	}
 	for i, l := range links {
+		probes[i].Gaps = gaps(probes[i].came)
 		m.Probes[l.Link], m.Up[l.Link] = probes[i].Probes, probes[i].Came > 0
 		m.Dropped[l.Link], m.Impaired[l.Link] = l.dropped, l.impaired
 	}
