@@ -36,7 +36,7 @@ func describe(f nemesis.Fault, phase string) history.Event {
 		ev.PPM, ev.Period = s.PPM, int64(s.Period)
 		mixed = mixed || s.PPM != f.Clocks[0].PPM || s.Period != f.Clocks[0].Period
 	}
-	if (f.Impair != nil || f.Disk != nil || f.Flap > 0 || mixed) && phase == history.Planned {
+	if (f.Impair != nil || f.Disk != nil || f.Flap > 0 || f.Reject || mixed) && phase == history.Planned {
 		ev.What = f.String()
 	}
 	return ev
@@ -78,9 +78,12 @@ func (n *saboteur) differs(f nemesis.Fault, s nemesis.State, m look) string {
 			break
 		}
 		up, measured := m.Up[l]
+		refused, dialled := m.Refused[l]
 		switch {
-		case !measured:
+		case !measured, s.Rejects(l) && !dialled:
 			bad = append(bad, fmt.Sprintf("%s → %s was not measured", l.From, l.To))
+		case s.Rejects(l) && !refused:
+			bad = append(bad, fmt.Sprintf("a connection from %s to %s was not refused", l.From, l.To))
 		case up && s.Cuts(l):
 			bad = append(bad, fmt.Sprintf("a probe passed from %s to %s", l.From, l.To))
 		case !up && !s.Cuts(l) && s.Impairs(l).Loss < 1e6 && s.Impairs(l).Rate == 0:

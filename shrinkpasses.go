@@ -171,6 +171,9 @@ func (s *shrinker) dropParts() {
 		if i < len(s.test.Faults) && s.test.Faults[i].Flap > 0 {
 			s.tryPart(i, 1, func(f *nemesis.Fault) { f.Flap = 0 })
 		}
+		if i < len(s.test.Faults) && s.test.Faults[i].Reject {
+			s.tryPart(i, 1, func(f *nemesis.Fault) { f.Reject = false })
+		}
 		s.easeFault(i)
 	}
 }

@@ -49,6 +49,8 @@ func (f Fault) flapIn() Fault {
 
 func checkFlap(f Fault) error {
 	switch {
+	case f.Reject && f.Kind != Partition:
+		return fmt.Errorf("only cut links reject: take out its reject, or make it a partition")
 	case f.Flap == 0:
 		return nil
 	case f.Kind != Partition:

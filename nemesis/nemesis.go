@@ -31,6 +31,7 @@ type Fault struct {
 	From   time.Duration  `json:"from" yaml:"from"`                       // on the history's clock
 	Until  time.Duration  `json:"until" yaml:"until"`
 	Flap   time.Duration  `json:"flap,omitempty" yaml:"flap,omitempty"`     // partition: the cut comes and goes, and stays so long each time
+	Reject bool           `json:"reject,omitempty" yaml:"reject,omitempty"` // partition: who sends is told at once, and not left to wait
 	Links  []history.Link `json:"links,omitempty" yaml:"links,omitempty"`   // partition, link: the directed links that are cut or impaired
 	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
 	Disk   *DiskTrouble   `json:"disk,omitempty" yaml:"disk,omitempty"`     // disk: what is wrong with the nodes' disks
@@ -45,6 +46,7 @@ type Fault struct {
 // without effect.
 type State struct {
 	Cut    []history.Link // sorted by From, To
+	Reject []history.Link // of those that are cut: who sends is told; sorted by From, To
 	Links  []LinkState    // impaired; sorted by From, To
 	Clocks []ClockState   // sorted by node
 	Paused []string       // sorted; nodes that are down are not among them
@@ -85,6 +87,9 @@ type Measured struct {
 	Up map[history.Link]bool
 	// Probes are what became of the probes along each link.
 	Probes map[history.Link]Probes
+	// Refused says for each link that the State has reject whether a connection was
+	// refused at once.
+	Refused map[history.Link]bool
 	// Dropped counts messages or packets of the target (never probes) that
 	// the cut of a link has swallowed since the link was last cut.
 	Dropped map[history.Link]int64

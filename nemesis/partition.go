@@ -230,5 +230,6 @@ func drawPartition(d Draw, r *rand.Rand) (string, Fault) {
 	if c.name == flapping {
 		f.Flap = time.Duration(300+r.Int64N(1201)) * time.Millisecond
 	}
+	f.Reject = r.IntN(4) == 0
 	return c.name, f
 }

@@ -333,9 +333,10 @@ func TestWhatFlapsIsInForceInTurnsAndEndsWithACut(t *testing.T) {
 
 func TestAFlapThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, f := range map[string]Fault{
-		"only cut links flap": {Kind: Kill, Nodes: []string{"n1"}, Flap: time.Second},
-		"its flap is 1ms":     {Kind: Partition, Links: mesh(nodes), Flap: time.Millisecond},
-		"must fit 3, 5, 7":    {Kind: Partition, Links: mesh(nodes), Flap: 6 * time.Second},
+		"only cut links flap":   {Kind: Kill, Nodes: []string{"n1"}, Flap: time.Second},
+		"only cut links reject": {Kind: Kill, Nodes: []string{"n1"}, Reject: true},
+		"its flap is 1ms":       {Kind: Partition, Links: mesh(nodes), Flap: time.Millisecond},
+		"must fit 3, 5, 7":      {Kind: Partition, Links: mesh(nodes), Flap: 6 * time.Second},
 	} {
 		f.ID, f.From, f.Until = 1, 0, 10*time.Second
 		refused(t, f, want)

@@ -11,12 +11,12 @@ import (
 )
 
 // At is the State at time t: what the faults that are active then add up to.
-// Cuts are united; impairments of one link are summed; offsets and drifts of one clock are summed, beside the one
-// strobe that it may have; of what befalls one
+// Cuts are united, and silent if one of them is; impairments of one link are summed; offsets and drifts of one clock
+// are summed, beside the one strobe that it may have; of what befalls one
 // process the worst is what it suffers. A fault is active from From (included) to
 // Until (excluded), in turns if it flaps.
 func At(faults []Fault, t time.Duration) State {
-	cut := map[history.Link]bool{}
+	cut, silent := map[history.Link]bool{}, map[history.Link]bool{}
 	clocks := map[string]ClockState{}
 	procs := map[string]string{}
 	links := map[history.Link]Impairment{}
@@ -36,6 +36,7 @@ func At(faults []Fault, t time.Duration) State {
 		for _, l := range f.Links {
 			if f.Impair == nil {
 				cut[l] = true
+				silent[l] = silent[l] || !f.Reject
 			} else {
 				links[l] = links[l].plus(*f.Impair)
 			}
@@ -45,6 +46,11 @@ func At(faults []Fault, t time.Duration) State {
 		}
 	}
 	s := canonical(cut, clocks)
+	for _, l := range s.Cut {
+		if !silent[l] {
+			s.Reject = append(s.Reject, l)
+		}
+	}
 	s.Links, s.Disks = impaired(links), troubled(disks)
 	s.Paused, s.Down = suffer(procs)
 	return s
@@ -75,6 +81,9 @@ func (s State) Healthy() bool {
 
 // Cuts says whether the State cuts the link.
 func (s State) Cuts(l history.Link) bool { return slices.Contains(s.Cut, l) }
+
+// Rejects says whether who sends on the link is told that it is cut.
+func (s State) Rejects(l history.Link) bool { return slices.Contains(s.Reject, l) }
 
 // Edges are the times at which the State changes, in order, each once.
 func Edges(faults []Fault) []time.Duration {
@@ -129,6 +138,9 @@ func (f Fault) String() string {
 	what := strings.Join(parts, ", ")
 	if f.Impair != nil {
 		what += ": " + f.Impair.String()
+	}
+	if f.Reject {
+		what += ", refused"
 	}
 	if f.Flap > 0 {
 		what += fmt.Sprintf(", on and off for %s each", f.Flap)

@@ -165,13 +165,14 @@ type Machine interface {
 	Step(In) []Out
 }
 
-// The kinds of In and Out.
+// The kinds of In and Out. A machine ignores Ins of a kind that it does not know.
 const (
 	Start   = "start"   // In: the node has come up; its disk was given to New
 	Message = "message" // In: from a peer; Out: to a peer
 	Request = "request" // In: from a client connection
 	Reply   = "reply"   // Out: to a client connection
 	Timer   = "timer"   // In: it rang; Out: ring in After
+	Bounced = "bounced" // In: a message that the network refused on its way to From; a world whose connections dial again by themselves tells nothing
 	Log     = "log"     // Out: append to the disk
 	Trace   = "trace"   // Out: what the machine tells about itself; worlds without a use for it ignore it
 )

@@ -94,6 +94,12 @@ func (c *Client) Heard(ctx context.Context, round uint64) (Reply, error) {
 	return c.call(ctx, request{Do: doHeard, Round: round})
 }
 
+// Dial asks which of the addresses refuse a connection to their agent.
+func (c *Client) Dial(ctx context.Context, to map[string]int) ([]string, error) {
+	rep, err := c.call(ctx, request{Do: doDial, To: to})
+	return rep.Refused, err
+}
+
 // TryDisk writes to the target's volume and says what became of that.
 func (c *Client) TryDisk(ctx context.Context) (DiskTrial, error) {
 	rep, err := c.call(ctx, request{Do: doTry})

@@ -48,7 +48,7 @@ func (f *firewall) apply(s State) error {
 	f.any = len(list) > 0
 	clear(f.active)
 	for _, r := range list {
-		if !r.probes && !r.queued {
+		if !r.probes && !r.queued && !r.own {
 			c := cut{r.out, r.peer}
 			f.active[c], f.counted[c] = true, r.counted
 		}

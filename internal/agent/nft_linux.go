@@ -113,6 +113,9 @@ func (n *nft) rule(r rule) *nftables.Rule {
 	if r.out {
 		chain, offset = n.out, 16 // of the destination address
 	}
+	if r.own {
+		return &nftables.Rule{Table: n.table, Chain: chain, Exprs: fromItself()}
+	}
 	ip := r.peer.As4()
 	list := []expr.Any{
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4},
@@ -121,18 +124,38 @@ func (n *nft) rule(r rule) *nftables.Rule {
 	if r.queued {
 		return &nftables.Rule{Table: n.table, Chain: chain, Exprs: append(list, toQueue()...)}
 	}
+	proto := byte(unix.IPPROTO_UDP)
+	if r.refused {
+		proto = unix.IPPROTO_TCP
+	}
+	if r.probes || r.refused {
+		list = append(list, &expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}})
+	}
 	if r.probes {
 		list = append(list,
-			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
 			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(Port)},
 		)
 	} else {
 		list = append(list, &expr.Counter{Packets: uint64(r.counted)})
 	}
-	list = append(list, &expr.Verdict{Kind: expr.VerdictDrop})
+	if r.refused {
+		list = append(list, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
+	} else {
+		list = append(list, &expr.Verdict{Kind: expr.VerdictDrop})
+	}
 	return &nftables.Rule{Table: n.table, Chain: chain, Exprs: list, UserData: userdata.AppendString(nil, userdata.TypeComment, r.peer.String())}
+}
+
+// fromItself lets pass what comes over the loopback. The reset with which an outgoing
+// packet is refused comes that way, and bears the address of the peer.
+func fromItself() []expr.Any {
+	name := append([]byte("lo"), make([]byte, unix.IFNAMSIZ-len("lo"))...)
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: name},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
 }
 
 // toQueue hands packets to the queue of package impair, but for those that have
@@ -169,7 +192,7 @@ func (n *nft) counts() (map[cut]int64, error) {
 			peer, err := netip.ParseAddr(comment)
 			for _, e := range r.Exprs {
 				if counter, ok := e.(*expr.Counter); ok && err == nil {
-					all[cut{chain == n.out, peer}] = int64(counter.Packets)
+					all[cut{chain == n.out, peer}] += int64(counter.Packets)
 				}
 			}
 		}

@@ -34,6 +34,7 @@ const (
 	doProbe = "probe" // sends probes of round Round to addresses: To
 	doHeard = "heard" // says whose probes of round Round have arrived
 	doTry   = "try"   // writes to the target's volume
+	doDial  = "dial"  // says which addresses of To refuse a connection
 	doKeep  = "keep"  // from now on the agent needs no runner
 )
 
@@ -54,7 +55,8 @@ type State struct {
 	Generation uint64   `json:"generation"` // grows; an older one is refused
 	In         []string `json:"in,omitempty"`
 	Out        []string `json:"out,omitempty"`
-	Clock      *Clock   `json:"clock,omitempty"` // nil: right
+	Refuse     []string `json:"refuse,omitempty"` // of Out: TCP is refused with a reset, and not dropped
+	Clock      *Clock   `json:"clock,omitempty"`  // nil: right
 	// Impaired are links from this node that are bad, short of a cut.
 	Impaired []Impaired `json:"impaired,omitempty"`
 	Seed     uint64     `json:"seed,omitempty"` // what chance on them is drawn from
@@ -98,9 +100,12 @@ type Reply struct {
 	// skewed, on this machine; "": they can. In the reply to hello.
 	CutWhy    string `json:"cut_why,omitempty"`
 	ClockWhy  string `json:"clock_why,omitempty"`
+	RefuseWhy string `json:"refuse_why,omitempty"` // connections cannot be refused
 	ImpairWhy string `json:"impair_why,omitempty"` // links cannot be made bad
 	// Heard is what became of the probes, by sender. In the reply to heard.
 	Heard map[string]Tally `json:"heard,omitempty"`
+	// Refused are the addresses that refuse a connection. In the reply to dial.
+	Refused []string `json:"refused,omitempty"`
 	// In and Out count the packets of the target that the cut to an address has
 	// swallowed since it was last cut. In replies to heard.
 	In  map[string]int64 `json:"in,omitempty"`

@@ -9,7 +9,7 @@ import (
 	"github.com/mlcheck/mlcheck/internal/impair"
 )
 
-// rule drops what goes to or comes from one peer, or hands it to the queue in
+// rule drops, or refuses, what goes to or comes from one peer, or hands it to the queue in
 // which packets are impaired. Probes are dropped uncounted,
 // by a rule in front: the counter is the target's traffic alone, so that a cut
 // that met no traffic can be told.
@@ -19,12 +19,21 @@ type rule struct {
 	probes  bool  // drops UDP to Port only, and does not count
 	counted int64 // what the counter starts at
 	queued  bool  // out only: to the queue, and not dropped
+	refused bool  // out only: TCP alone, which is answered with a reset; with probes, that to Port
+	own     bool  // in only: what the node sends to itself passes, resets among it that bear a peer's address
 }
 
 // rules are those of a state, by direction and address. Counters of cuts that
 // were there before go on; those of new cuts start at zero.
 func rules(s State, before map[cut]int64) ([]rule, error) {
 	var all []rule
+	if len(s.Refuse) > 0 {
+		all = append(all, rule{own: true})
+	}
+	refused, err := addresses(s.Refuse)
+	if err != nil {
+		return nil, err
+	}
 	for _, out := range []bool{false, true} {
 		list := s.In
 		if out {
@@ -35,7 +44,11 @@ func rules(s State, before map[cut]int64) ([]rule, error) {
 			return nil, err
 		}
 		for _, p := range peers {
-			all = append(all, rule{out: out, peer: p, probes: true}, rule{out: out, peer: p, counted: before[cut{out, p}]})
+			all = append(all, rule{out: out, peer: p, probes: true})
+			if out && slices.Contains(refused, p) {
+				all = append(all, rule{out: out, peer: p, probes: true, refused: true}, rule{out: out, peer: p, refused: true})
+			}
+			all = append(all, rule{out: out, peer: p, counted: before[cut{out, p}]})
 		}
 	}
 	slow, err := s.impaired()

@@ -54,7 +54,7 @@ func (f *fakePackets) remove() error          { f.rules = nil; return nil }
 func (f *fakePackets) counts() (map[cut]int64, error) {
 	all := map[cut]int64{}
 	for i, r := range f.rules {
-		if !r.probes && !r.queued {
+		if !r.probes && !r.queued && !r.own {
 			f.rules[i].counted += 3
 			all[cut{r.out, r.peer}] = f.rules[i].counted
 		}

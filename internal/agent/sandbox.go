@@ -69,6 +69,9 @@ func (s *sandbox) hello(token, mechanism string, rep *Reply) {
 	if err := errors.Join(err, s.firewall.apply(State{})); err != nil {
 		rep.CutWhy = err.Error()
 	}
+	if err := s.tryRefusal(); err != nil {
+		rep.RefuseWhy = err.Error()
+	}
 	if err := s.tryBadLink(); err != nil {
 		rep.ImpairWhy = err.Error()
 	}

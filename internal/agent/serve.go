@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -127,6 +129,8 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 		return err
 	case doProbe:
 		return a.node.probe(req.Round, req.To)
+	case doDial:
+		rep.Refused = refuses(slices.Sorted(maps.Keys(req.To)))
 	case doHeard:
 		if rep.Heard, err = a.node.heard(req.Round); err != nil {
 			return err

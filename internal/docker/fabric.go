@@ -57,6 +57,11 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			}
 		}
 	}
+	for _, l := range s.Reject {
+		if n := f.byName[l.From]; n != nil && n.hello.RefuseWhy != "" {
+			say("no connection can be refused at %s: %s", l.From, n.hello.RefuseWhy)
+		}
+	}
 	for _, c := range s.Clocks {
 		if n := f.byName[c.Node]; n == nil {
 			say("clock: there is no node %s", c.Node)
@@ -123,6 +128,9 @@ func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State 
 		}
 		if l.From == n.name {
 			part.Out = append(part.Out, f.byName[l.To].ip)
+		}
+		if l.From == n.name && s.Rejects(l) {
+			part.Refuse = append(part.Refuse, f.byName[l.To].ip)
 		}
 	}
 	for _, l := range f.cluster.cfg.Links {
@@ -204,6 +212,9 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 		}
 	}
 	links, err := f.probe(ctx)
+	if err == nil {
+		m.Refused, err = f.dial(ctx)
+	}
 	wg.Wait()
 	m.Up, m.Dropped, m.Impaired, m.Probes = links.Up, links.Dropped, links.Impaired, links.Probes
 	return m, err

@@ -98,6 +98,13 @@ var trials = []trial{
 		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] }, nil,
 	},
 	{
+		nemesis.Partition, "reject", "connections are answered with a reset by nftables, all else is dropped",
+		nemesis.State{Cut: []history.Link{back, there}, Reject: []history.Link{back, there}},
+		func(m nemesis.Measured) bool {
+			return m.Refused[there] && m.Refused[back] && !m.Up[there] && !m.Up[back]
+		},
+	},
+	{
 		nemesis.Pause, "", "the engine freezes the processes of a container",
 		nemesis.State{Paused: []string{"n1"}},
 		func(m nemesis.Measured) bool {

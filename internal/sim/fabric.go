@@ -28,7 +28,7 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	c := (*Cluster)(f)
 	m := nemesis.Measured{
-		Up: map[history.Link]bool{}, Dropped: map[history.Link]int64{},
+		Up: map[history.Link]bool{}, Refused: map[history.Link]bool{}, Dropped: map[history.Link]int64{},
 		Probes: map[history.Link]nemesis.Probes{}, Impaired: map[history.Link]int64{},
 		Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{},
 		Disks: map[string]nemesis.DiskTrial{},

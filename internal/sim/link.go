@@ -29,6 +29,7 @@ type link struct {
 	base    time.Duration
 	r       *rand.Rand
 	cut     bool
+	reject  bool // the sender is told that the link is cut
 	dropped int64
 
 	impair   nemesis.Impairment
@@ -65,7 +66,7 @@ func (l *link) become(s nemesis.State) {
 	if impair != l.impair || cut != l.cut {
 		l.owed = max(impair.Probes(), l.impair.Probes())
 	}
-	l.cut, l.impair = cut, impair
+	l.cut, l.impair, l.reject = cut, impair, s.Rejects(l.Link)
 }
 
 // send puts a message on a link. A cut link swallows it, also when the cut
@@ -76,6 +77,7 @@ func (n *node) send(to string, body []byte) {
 		case l.To != to:
 		case l.cut:
 			l.dropped++
+			n.bounce(l, body)
 			return
 		default:
 			n.c.deliver(l, body)
@@ -83,6 +85,13 @@ func (n *node) send(to string, body []byte) {
 		}
 	}
 	// A machine may address any name; there is no wire to this one.
+}
+
+// bounce tells a machine, after the time of a way, that a message was refused.
+func (n *node) bounce(l *link, body []byte) {
+	if l.reject {
+		n.later(l.base, targets.In{Kind: targets.Bounced, From: l.To, Body: body})
+	}
 }
 
 // delivery is a message on its way. They are used again.

@@ -118,6 +118,7 @@ func (c *Cluster) probe(ctx context.Context, m nemesis.Measured) error {
 	for i, l := range links {
 		probes[i].Gaps = gaps(probes[i].came)
 		m.Probes[l.Link], m.Up[l.Link] = probes[i].Probes, probes[i].Came > 0
+		m.Refused[l.Link] = l.cut && l.reject
 		m.Dropped[l.Link], m.Impaired[l.Link] = l.dropped, l.impaired
 	}
 	for _, name := range c.names {
