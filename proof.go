@@ -11,7 +11,7 @@ import (
 	"github.com/mlcheck/mlcheck/nemesis"
 )
 
-// look is a measurement, and the time that it took.
+// look is a measurement, and the time that it took to read the clocks.
 type look struct {
 	nemesis.Measured
 	from, to time.Duration
@@ -20,6 +20,9 @@ type look struct {
 func (n *saboteur) look(ctx context.Context) (look, error) {
 	from := n.cluster.Now()
 	m, err := n.cluster.Fabric().Measure(ctx)
+	if m.Read > 0 { // probes take much longer than it takes to read clocks
+		return look{m, m.Read, m.Read}, err
+	}
 	return look{m, from, n.cluster.Now()}, err
 }
 
@@ -48,6 +51,9 @@ func describe(f nemesis.Fault, phase string) history.Event {
 func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	phase := good
 	why := n.differs(f, nemesis.At(n.Faults, n.at), m)
+	if why == "" && good == history.Effective {
+		why = tooFew(f, nemesis.At(n.Faults, n.at), m.Measured)
+	}
 	if why != "" {
 		phase = bad
 		n.opt.Progress("%6.1f s  %s: %s: %s", n.cluster.Now().Seconds(), f.Kind, bad, why)

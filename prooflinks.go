@@ -54,6 +54,8 @@ func (r *runner) linkDiffers(l history.Link, want nemesis.Impairment, m nemesis.
 	switch {
 	case !measured:
 		return fmt.Sprintf("%s → %s was not measured", l.From, l.To)
+	case p.Sent < want.Probes():
+		return "" // too few to tell; see tooFew
 	case !timed && p.Came > 0:
 		return fmt.Sprintf("nobody knows how fast %s → %s is when nothing impairs it", l.From, l.To)
 	}
@@ -153,6 +155,23 @@ func ofLinks(f nemesis.Fault, phase string, s nemesis.State) string {
 		return "another fault still impairs a link of this one"
 	}
 	return ""
+}
+
+// tooFew says where a fault's links were not probed often enough to prove it.
+func tooFew(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
+	for _, l := range f.Links {
+		if want := s.Impairs(l).Probes(); f.Impair != nil && !s.Cuts(l) && m.Probes[l].Sent < want {
+			return fmt.Sprintf("%d probes from %s to %s prove nothing; it takes %d", m.Probes[l].Sent, l.From, l.To, want)
+		}
+	}
+	return ""
+}
+
+// closely lets the next measurement probe the links of a fault as often as it takes.
+func (n *saboteur) closely(f nemesis.Fault) {
+	if t, ok := n.cluster.Fabric().(nemesis.Thorough); ok && f.Impair != nil {
+		t.Thoroughly(f.Links)
+	}
 }
 
 // cover says whether other faults cut all links of an impairment that begins, and

@@ -155,6 +155,9 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	turning := n.turnsAt(at)
 	var before look
 	if slices.ContainsFunc(slices.Concat(ending, turning), counts) || n.clocksEnd(ending, at) {
+		for _, f := range ending {
+			n.closely(f)
+		}
 		var err error // the counters of a cut go with the cut
 		if before, err = n.look(ctx); err != nil {
 			return fmt.Errorf("measuring before a fault ends: %w", err)

@@ -35,6 +35,7 @@ func (n *saboteur) stays(ctx context.Context, f nemesis.Fault, s nemesis.State, 
 		if why = n.differs(f, s, m); why == "" {
 			return "", nil
 		}
+		n.closely(f)
 		if m, err = n.look(ctx); err != nil {
 			return "", fmt.Errorf("measuring once more: %w", err)
 		}

@@ -72,16 +72,13 @@ func (i Impairment) Probes() int {
 	switch {
 	case i == (Impairment{}):
 		return 1
-	case i == (Impairment{Rate: i.Rate}):
-		n = 0
+	case i.Rate > 0: // that the link is narrow is all that can be seen of it
+		return max(fewProbes, int(i.Rate*int64(Jam/time.Millisecond)/1000/ProbeSize))
 	case rarest > 0:
 		n = max(n, int(20*million/rarest))
 	}
 	if i.Bursty() {
 		n = max(n, int(min(enoughBursts*i.Burst*million/i.Loss, mostProbes)))
-	}
-	if i.Rate > 0 {
-		n = max(n, fewProbes, int(i.Rate*int64(Jam/time.Millisecond)/1000/ProbeSize))
 	}
 	return n
 }

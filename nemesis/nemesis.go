@@ -81,6 +81,13 @@ type Fabric interface {
 	Cannot(State) []string
 }
 
+// Thorough is an optional capability of a Fabric whose probes cost time: it sends as
+// many as show what an impairment does when that has changed, and when it is asked to,
+// with the next measurement.
+type Thorough interface {
+	Thoroughly(links []history.Link)
+}
+
 // Measured is what was found to be true.
 type Measured struct {
 	// Up says for each directed link of the topology whether a probe passed.
@@ -99,6 +106,9 @@ type Measured struct {
 	// Clocks is each node's clock minus the runner's, by the target's own
 	// clock; a node that did not answer is missing.
 	Clocks map[string]time.Duration
+	// Read is when all clocks were read, by the history's clock; 0: some time during
+	// the measurement.
+	Read time.Duration
 	// Error bound of each clock: half of the round trip.
 	Within map[string]time.Duration
 	// Nodes is what each node's process does; a node that nobody could look at

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"maps"
-	"reflect"
 	"sync"
 	"time"
 
@@ -33,8 +32,8 @@ func onPackets(i nemesis.Impairment) impair.Link {
 	return l
 }
 
-// owe notes how many probes it takes to see what a new State changes on links. One
-// that is applied once more is to be seen once more: somebody was not content.
+// owe notes how many probes it takes to see what a new State changes on links. Health
+// that is asked for once more is to be seen once more: somebody was not content.
 func (f *fabric) owe(next nemesis.State) {
 	for _, l := range f.cluster.cfg.Links {
 		was, is := f.state.Impairs(l), next.Impairs(l)
@@ -43,8 +42,17 @@ func (f *fabric) owe(next nemesis.State) {
 			f.owed[l] = f.changed[l]
 		}
 	}
-	if reflect.DeepEqual(next, f.state) {
+	if next.Healthy() && f.state.Healthy() {
 		maps.Copy(f.owed, f.changed)
+	}
+}
+
+// Thoroughly lets the next measurement show what impairments do on links.
+func (f *fabric) Thoroughly(links []history.Link) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range links {
+		f.owed[l] = max(f.owed[l], f.state.Impairs(l).Probes())
 	}
 }
 

@@ -78,7 +78,7 @@ var trials = []trial{
 		func(m nemesis.Measured) bool {
 			p := m.Probes[there]
 			return lost(m, there) > 3*p.Gaps && p.Gaps > 0 && lost(m, back) == 0
-		},
+		}, nil,
 	},
 	{
 		nemesis.Link, "messy", "packets come out of the queue late, or a second time from a raw socket",
@@ -90,7 +90,7 @@ var trials = []trial{
 		impaired(nemesis.Impairment{Rate: 10_000}),
 		func(m nemesis.Measured) bool {
 			return m.Probes[there].Mean-m.Probes[there].Least > 50*time.Millisecond && m.Probes[back].Mean < 50*time.Millisecond
-		},
+		}, nil,
 	},
 	{
 		nemesis.Partition, "", "packets are dropped by nftables in each node's own network, one direction at a time",
@@ -102,7 +102,7 @@ var trials = []trial{
 		nemesis.State{Cut: []history.Link{back, there}, Reject: []history.Link{back, there}},
 		func(m nemesis.Measured) bool {
 			return m.Refused[there] && m.Refused[back] && !m.Up[there] && !m.Up[back]
-		},
+		}, nil,
 	},
 	{
 		nemesis.Pause, "", "the engine freezes the processes of a container",

@@ -36,6 +36,7 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	if err := c.probe(ctx, m); err != nil {
 		return m, err
 	}
+	m.Read = c.now
 	for _, name := range c.names {
 		n := c.nodes[name]
 		if n.process() == nemesis.Up { // another would not answer

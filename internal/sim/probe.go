@@ -28,6 +28,9 @@ type probing struct {
 // impairment does, but no part of the natural tail, so that few tell enough.
 func (c *Cluster) probeLink(l *link) *probing {
 	n := max(l.owed, l.impair.Probes())
+	if l.owed == 0 && l.impair.Rate > 0 {
+		n = 1 // to jam the link takes time, and needs to be done once
+	}
 	l.owed = 0
 	p := &probing{Probes: nemesis.Probes{Sent: n}, away: n, came: make([]int, n), last: -1}
 	for i := range n {
