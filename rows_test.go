@@ -74,7 +74,7 @@ var promises = append([]promise{
 	row("lww-hlc, causal", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", token, registers, "conv dur stale fold cc ccv ryw mr mw wfr del dup", "upd cm lin"),
 	row("lww-lamport, FIFO ring", opts("policy", "lww-lamport"), "ring", stay, registers, "conv dur stale fold cc ccv ryw mr mw wfr del dup", "upd cm lin"),
 	row("lww-hlc, FIFO star", opts("policy", "lww-hlc", "token", "on"), "star", token, registers, "conv dur stale fold cc ccv ryw mr mw wfr del dup", "upd cm lin"),
-	row("lww-hlc, causal, judged on all of session order", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", move, registers, "conv dur fold dup", "upd stale cc cm ccv ryw mr mw wfr lin"),
+	row("lww-hlc, causal, judged on all of session order", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", move, registers, "conv dur fold dup", "upd stale cc cm ccv ryw mr mw wfr lin del"),
 	row("first, causal", opts("policy", "first", "delivery", "causal"), "all-to-all", stay, "register rmw", "conv fold", "upd"),
 	row("max, causal", opts("policy", "max", "delivery", "causal"), "all-to-all", stay, "register rmw", "conv fold", "upd"),
 	row("siblings, unordered", opts("policy", "siblings", "delivery", "unordered"), "all-to-all", stay, "register rmw causal", "conv dur upd stale fold ryw mr", "cc ccv mw wfr"),

@@ -22,7 +22,7 @@ MLCHECK_RUNS=10000 go test . -run 'TheTruthTable$/promises' -truth -timeout 9h
 ` + "```" + `
 
 which fail where a row is not as it says. What each row has found is kept in ` + "`testdata/truth`" + `, with the commit that it was found at, so that rows can be run alone (` + "`-run 'TheTruthTable$/defects/drop-forwarded'`" + `). A run is a function of its
-seed: the same commands give the same figures.
+seed: the same commands give the same figures. A row with fewer seeds or runs than the commands ask for has not had all of them yet.
 
 ## Defects
 
@@ -153,6 +153,10 @@ func (p promise) line(f rowFigures) string {
 	}
 	for c := range strings.FieldsSeq(p.breaks) {
 		s := f.Breaks[columns[c]]
+		if s.N == 0 {
+			breaks = append(breaks, "`"+columns[c]+"` not in these")
+			continue
+		}
 		breaks = append(breaks, fmt.Sprintf("`%s` %.3g (%s)", columns[c], s.of100(), s.Workload))
 	}
 	n := int(f.Seeds) * len(strings.Fields(p.workloads))
