@@ -38,6 +38,10 @@ func TestAnUpdateMayBeInAWriteThatWasNeverAnswered(t *testing.T) {
 			text: "s1@n1 w x 1\ns3@n3 r x -, w x 4 info\ns4@n3 r x 4, w x 6\n( s1@n1 r x 1, w x 2\ns2@n2 r x 1, w x 3\n) s1\ns2@n2 r x [3 6], w x 5\n" + five,
 		},
 		{
+			name: "another leader may have it", property: "no-lost-updates", want: "holds",
+			text: "s1@n1 w x 1\n( s1@n1 r x 1, w x 2\ns2@n2 r x 1, w x 3\n) s1\ns3@n3 r x -, w x 4 info\nend quiet\nfinal n1 r x 3\nfinal n2 r x 3\nfinal n3 r x 4\n",
+		},
+		{
 			name: "where nothing is read that branches, it came before", property: "no-lost-updates", want: "violated 1 across leaders",
 			text: "s3@n3 r x -, w x 4 info\n( s1@n1 r x 4, w x 2\ns2@n2 r x 4, w x 3\n) s1\ns2@n2 r x 3, w x 5\n" + five,
 		},

@@ -214,13 +214,15 @@ func (ix *index) versions(read int32) []int64 {
 // versions were read at once, the guesses are the writes that it comes from and
 // that do not say what they were made from: anything may be in them. Where every
 // version has one before it, such a write is the first that is known, and what was
-// lost was made from a later one.
+// lost was made from a later one; unless leaders end with different versions, and
+// what is lost to the one may be in the other.
 func (ix *index) effectsAt(us []rmw, reads []int32) (n map[int32]int, guesses []int32) {
 	madeFrom := map[int32]int32{} // write → the read that it was made from
 	for _, u := range us {
 		madeFrom[u.write] = u.read
 	}
 	n = map[int32]int{}
+	differ := slices.ContainsFunc(reads, func(r int32) bool { return ix.src[r] != ix.src[reads[0]] })
 	for _, final := range reads {
 		var blind []int32
 		done, forked := map[int32]bool{}, false
@@ -255,7 +257,7 @@ func (ix *index) effectsAt(us []rmw, reads []int32) (n map[int32]int, guesses []
 				blind = append(blind, w)
 			}
 		}
-		if forked {
+		if forked || differ {
 			guesses = append(guesses, blind...)
 		}
 	}
