@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlcheck/mlcheck/internal/skip"
 	"github.com/mlcheck/mlcheck/internal/vdso"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestClocksAreRightWhenTheRunnerIsGone(t *testing.T) {
 	kit, err := vdso.NewKit()
 	if err != nil {
-		t.Skip(err)
+		skip.Because(t, "%v", err)
 	}
 	for name, lose := range map[string]func(io.Closer) error{
 		"its end of the stream closes": func(c io.Closer) error { return c.Close() },
@@ -28,7 +29,7 @@ func TestClocksAreRightWhenTheRunnerIsGone(t *testing.T) {
 			off := clockOf(t)
 			k, err := vdso.Keep(kit, func(pid int) bool { return pid == off.pid })
 			if err != nil {
-				t.Skip(err)
+				skip.Because(t, "%v", err)
 			}
 			s := &sandbox{firewall: newFirewall(&fakePackets{}), clock: &patcher{keeper: k}}
 			in, runner := io.Pipe()
@@ -80,7 +81,7 @@ func clockOf(t *testing.T) *told {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skip(err)
+		skip.Because(t, "%v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 // teller is a C program that answers with a time in nanoseconds, asked for in each of
@@ -62,7 +64,7 @@ int main(int argc, char **argv) {
 func compiled(t *testing.T, compiler string, flags ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(compiler); err != nil {
-		t.Skipf("%s is not here", compiler)
+		skip.Because(t, "%s is not here", compiler)
 	}
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "teller.c"), filepath.Join(dir, "teller")
@@ -71,7 +73,7 @@ func compiled(t *testing.T, compiler string, flags ...string) string {
 	}
 	out, err := exec.Command(compiler, append(flags, "-O2", "-o", program, source)...).CombinedOutput()
 	if err != nil {
-		t.Skipf("%s %v cannot link here: %s", compiler, flags, out)
+		skip.Because(t, "%s %v cannot link here: %s", compiler, flags, out)
 	}
 	return program
 }
