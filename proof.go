@@ -20,6 +20,7 @@ type look struct {
 func (n *saboteur) look(ctx context.Context) (look, error) {
 	from := n.cluster.Now()
 	m, err := n.cluster.Fabric().Measure(ctx)
+	n.timeLinks(m)
 	if m.Read > 0 { // probes take much longer than it takes to read clocks
 		return look{m, m.Read, m.Read}, err
 	}

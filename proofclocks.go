@@ -93,10 +93,43 @@ func (n *saboteur) lookAtClocks(ctx context.Context) error {
 
 // prove looks at a clock fault, unless it is proved already.
 func (n *saboteur) prove(ctx context.Context, f nemesis.Fault) error {
-	if !slices.ContainsFunc(n.proving, func(p *clockProof) bool { return p.ID == f.ID }) {
+	i := slices.IndexFunc(n.proving, func(p *clockProof) bool { return p.ID == f.ID })
+	if i < 0 {
 		return nil
 	}
+	now := n.cluster.Now()
+	if at := n.proving[i].turn(now); at > now && !n.edgeBefore(at) {
+		if err := n.cluster.Sleep(ctx, at-now); err != nil {
+			return err
+		}
+	}
 	return n.lookAtClocks(ctx)
+}
+
+// turn is when the next side of a strobe's jumps that was not seen yet is to be
+// looked at: in its middle. A look that took long, along slow links, makes the next
+// one late. It is now where nothing is to be waited for.
+func (p *clockProof) turn(now time.Duration) time.Duration {
+	for _, c := range p.Clocks {
+		is := p.nodes[c.Node]
+		if c.Period == 0 || is.complete(c) {
+			continue
+		}
+		half := (now - p.From) / c.Period
+		if now > p.From+half*c.Period+c.Period*3/4 {
+			half++ // too near to its end
+		}
+		if seen := half%2 == 0 && is.off || half%2 == 1 && is.back; seen {
+			half++
+		}
+		return p.From + half*c.Period + c.Period/2
+	}
+	return now
+}
+
+// edgeBefore says whether an edge comes before a time.
+func (n *saboteur) edgeBefore(at time.Duration) bool {
+	return slices.ContainsFunc(nemesis.Edges(n.Faults), func(edge time.Duration) bool { return edge > n.at && edge <= at })
 }
 
 // proveClocks holds a look against all that is to be proved of clocks.
@@ -239,11 +272,9 @@ func (n *saboteur) atEnd(p *clockProof) (phase, why string) {
 			idle = append(idle, c.Node+" was not up while it lasted")
 		case onlyDrifts(c):
 			idle = append(idle, c.Node+" was not up any more when its clock had moved far enough to be read")
-		case !is.off && n.wasUp(p.Fault, c, 0) || !is.back && n.wasUp(p.Fault, c, 1):
-			bad = append(bad, c.Node+"'s clock was never read on both sides of its jumps")
-		default:
+		default: // no look at the other side spoke against it: there was none
 			proved = proved || is.off
-			idle = append(idle, c.Node+" was up on one side of its clock's jumps only")
+			idle = append(idle, c.Node+"'s clock could be read on one side of its jumps only")
 		}
 	}
 	switch {
@@ -253,18 +284,6 @@ func (n *saboteur) atEnd(p *clockProof) (phase, why string) {
 		return history.Effective, strings.Join(idle, "; ")
 	}
 	return history.Covered, strings.Join(idle, "; ")
-}
-
-// wasUp says whether a node ran in the middle of a stretch in which its clock was to
-// be off (side 0) or back (side 1), and was to be looked at there.
-func (n *saboteur) wasUp(f nemesis.Fault, c nemesis.Skew, side int) bool {
-	f.Clocks = []nemesis.Skew{c}
-	for i, at := range readings(f) {
-		if i%2 == side && nemesis.At(n.Faults, at).Process(c.Node) == nemesis.Up {
-			return true
-		}
-	}
-	return false
 }
 
 // clocksEnd says whether a proof needs a look before the State changes at an edge:

@@ -54,8 +54,8 @@ func TestAClockFaultIsProvedWhileItsNodeIsUp(t *testing.T) {
 		"a drift until it is down":             {clockFault(s, 2*s, 0, 900_000), []nemesis.Fault{processFault("kill", 1500*ms, 2500*ms, "n1")}, proved, [2]time.Duration{1500 * ms, 2500 * ms}, "once it has grown"},
 		"a drift that is never seen":           {clockFault(s, 2*s, 0, 900_000), []nemesis.Fault{processFault("kill", 1050*ms, 2500*ms, "n1")}, idle, [2]time.Duration{-1, 2500 * ms}, "not up any more when"},
 		"a strobe":                             {strobeFault(s, 2*s, s, 200*ms), nil, proved, [2]time.Duration{1300 * ms, 2 * s}, ""},
-		"a strobe, paused on every other side": {strobeFault(s, 2*s, s, 400*ms), []nemesis.Fault{processFault("pause", 1300*ms, 2*s, "n1")}, proved, [2]time.Duration{2 * s, 2 * s}, "on one side of its clock's jumps only"},
-		"a strobe, paused while it is off":     {strobeFault(s, 2*s, s, 500*ms), []nemesis.Fault{processFault("pause", 900*ms, 1600*ms, "n1")}, idle, [2]time.Duration{-1, 2 * s}, "on one side of its clock's jumps only"},
+		"a strobe, paused on every other side": {strobeFault(s, 2*s, s, 400*ms), []nemesis.Fault{processFault("pause", 1300*ms, 2*s, "n1")}, proved, [2]time.Duration{2 * s, 2 * s}, "on one side of its jumps only"},
+		"a strobe, paused while it is off":     {strobeFault(s, 2*s, s, 500*ms), []nemesis.Fault{processFault("pause", 900*ms, 1600*ms, "n1")}, idle, [2]time.Duration{-1, 2 * s}, "on one side of its jumps only"},
 		"a scramble, one node down":            {scrambled, []nemesis.Fault{processFault("kill", 900*ms, 2500*ms, "n2")}, proved, [2]time.Duration{2 * s, 2500 * ms}, "n2 was not up while it lasted"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,15 +14,18 @@ import (
 // asked for: the machine that measures has other work too.
 const linkError = 2 * time.Millisecond
 
-// timeLinks notes how fast links are before anything is wrong, where the schedule will
-// impair some.
+// timeLinks notes how fast links are that nothing impairs: the least time that any
+// probe took, since a busy machine can make it more and nothing makes it less.
 func (n *saboteur) timeLinks(m nemesis.Measured) {
-	if !slices.ContainsFunc(n.Faults, func(f nemesis.Fault) bool { return f.Impair != nil }) {
-		return
+	s := nemesis.At(n.Faults, n.at)
+	if n.fastest == nil {
+		n.fastest = map[history.Link]time.Duration{}
 	}
-	n.fastest = map[history.Link]time.Duration{}
 	for l, p := range m.Probes { // the order does not show
-		if p.Came > 0 {
+		if p.Came == 0 || s.Cuts(l) || s.Impairs(l) != (nemesis.Impairment{}) {
+			continue
+		}
+		if least, timed := n.fastest[l]; !timed || p.Least < least {
 			n.fastest[l] = p.Least
 		}
 	}

@@ -19,12 +19,14 @@ func (n *saboteur) begin(ctx context.Context) error {
 	if len(n.Faults) == 0 {
 		return nil
 	}
+	for _, f := range n.Faults {
+		n.closely(f) // how fast its links are counts for all that follows
+	}
 	m, err := n.look(ctx)
 	if err != nil {
 		return fmt.Errorf("measuring before the first fault: %w", err)
 	}
 	n.last = m
-	n.timeLinks(m.Measured)
 	return nil
 }
 

@@ -47,12 +47,16 @@ func (f *fabric) owe(next nemesis.State) {
 	}
 }
 
+// timingProbes are enough for one of them to be as fast as the link, on a machine
+// that has other work.
+const timingProbes = 50
+
 // Thoroughly lets the next measurement show what impairments do on links.
 func (f *fabric) Thoroughly(links []history.Link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range links {
-		f.owed[l] = max(f.owed[l], f.state.Impairs(l).Probes())
+		f.owed[l] = max(f.owed[l], f.state.Impairs(l).Probes(), timingProbes)
 	}
 }
 

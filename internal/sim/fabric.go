@@ -23,8 +23,9 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	return (*Cluster)(f).farewell(ctx)
 }
 
-// Measure sends probes along every path, tries every disk, waits for all of it,
-// and looks at every node: its clock as the machine sees it, if it is up, and its process.
+// Measure reads the clock of every node that is up as its machine sees it, sends
+// probes along every path, tries every disk, waits for all of it, and looks at every
+// node's process.
 func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	c := (*Cluster)(f)
 	m := nemesis.Measured{
@@ -33,15 +34,17 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 		Clocks: map[string]time.Duration{}, Within: map[string]time.Duration{}, Nodes: map[string]nemesis.Process{},
 		Disks: map[string]nemesis.DiskTrial{},
 	}
+	m.Read = max(c.now, 1) // whoever looks wants to know of now, and not of when the last probe has come
+	for _, name := range c.names {
+		if n := c.nodes[name]; n.process() == nemesis.Up { // another would not answer
+			m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
+		}
+	}
 	if err := c.probe(ctx, m); err != nil {
 		return m, err
 	}
-	m.Read = c.now
 	for _, name := range c.names {
 		n := c.nodes[name]
-		if n.process() == nemesis.Up { // another would not answer
-			m.Clocks[name], m.Within[name] = n.wall().Sub(Epoch.Add(c.now)), 0
-		}
 		m.Nodes[name] = nemesis.Process{Is: n.process(), Met: n.met, Kept: int64(len(n.disk.records)), Lost: n.disk.lost}
 		if why := n.whyDown(); why != "" {
 			p := m.Nodes[name]
