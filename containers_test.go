@@ -81,7 +81,7 @@ func TestVerdictsInContainersAreThoseOfTheSimulation(t *testing.T) {
 				d := real[name]
 				t.Logf("%-20s %-9s as by seed %d of the simulation", name, d.Verdict, seeds[name])
 				if seeds[name] == 0 {
-					t.Errorf("%s is %s, which none of ten seeds of the simulation says: %s %+v", name, d.Verdict, d.Reason, d.Findings)
+					t.Errorf("%s is %s, which none of fifty seeds of the simulation says: %s %+v", name, d.Verdict, d.Reason, d.Findings)
 				}
 			}
 			if c.must != "" && real[c.must].Verdict != checker.Violated {
@@ -92,12 +92,12 @@ func TestVerdictsInContainersAreThoseOfTheSimulation(t *testing.T) {
 	}
 }
 
-// seedsThatSay finds for each verdict the first of ten seeds of the simulation that
+// seedsThatSay finds for each verdict the first of fifty seeds of the simulation that
 // comes to it too.
 func seedsThatSay(t *testing.T, test Test, real map[string]*checker.Decided) map[string]uint64 {
 	t.Helper()
 	first := map[string]uint64{}
-	for test.Seed = 1; test.Seed <= 10 && len(first) < len(real); test.Seed++ {
+	for test.Seed = 1; test.Seed <= 50 && len(first) < len(real); test.Seed++ {
 		for name, d := range claimed(judged(t, test)) {
 			if r := real[name]; r != nil && first[name] == 0 && d.Verdict == r.Verdict {
 				first[name] = test.Seed

@@ -170,11 +170,18 @@ func tooFew(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 	return ""
 }
 
-// closely lets the next measurement probe the links of a fault as often as it takes.
+// closely lets the next measurement probe the links of a fault as often as it takes
+// to see what is to be there, even if it is not.
 func (n *saboteur) closely(f nemesis.Fault) {
-	if t, ok := n.cluster.Fabric().(nemesis.Thorough); ok && f.Impair != nil {
-		t.Thoroughly(f.Links)
+	t, ok := n.cluster.Fabric().(nemesis.Thorough)
+	if !ok || f.Impair == nil {
+		return
 	}
+	s, probes := nemesis.At(n.Faults, n.at), 0
+	for _, l := range f.Links {
+		probes = max(probes, s.Impairs(l).Probes())
+	}
+	t.Thoroughly(f.Links, probes)
 }
 
 // cover says whether other faults cut all links of an impairment that begins, and

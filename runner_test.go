@@ -53,6 +53,10 @@ func (f stubFabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	return m, err
 }
 
+func (f stubFabric) Thoroughly(links []history.Link, probes int) {
+	f.Fabric.(nemesis.Thorough).Thoroughly(links, probes)
+}
+
 // scripted is a system whose clients do what a test says; it has no Quiet.
 type scripted struct {
 	targets.System

@@ -199,7 +199,9 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		case len(f.Clocks) > 0:
 			n.proving = append(n.proving, newClockProof(f))
 		case !n.cover(f):
-			n.judge(f, m, history.Effective, history.Absent)
+			if err := n.judgeEdge(ctx, f, m, history.Effective, history.Absent); err != nil {
+				return err
+			}
 		}
 	}
 	n.uncover(m)
@@ -210,8 +212,20 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 			n.unhealed = append(n.unhealed, f)
 			continue
 		}
-		n.judge(f, m, history.Healed, history.Stuck)
+		if err := n.judgeEdge(ctx, f, m, history.Healed, history.Stuck); err != nil {
+			return err
+		}
 	}
 	n.proveClocks(m)
 	return n.watch(ctx, m, slices.Concat(starting, ending, turning)...)
+}
+
+// judgeEdge judges a fault that begins or ends by a measurement that agrees, if one of
+// a few does.
+func (n *saboteur) judgeEdge(ctx context.Context, f nemesis.Fault, m look, good, bad string) error {
+	m, err := n.agree(ctx, f, nemesis.At(n.Faults, n.at), m)
+	if err == nil {
+		n.judge(f, m, good, bad)
+	}
+	return err
 }

@@ -33,16 +33,26 @@ func (n *saboteur) begin(ctx context.Context) error {
 // stays says in which way a fault's links, clocks, nodes and disks are not as a State
 // has them, and go on not to be; "": they are.
 func (n *saboteur) stays(ctx context.Context, f nemesis.Fault, s nemesis.State, m look) (why string, err error) {
+	m, err = n.agree(ctx, f, s, m)
+	return n.differs(f, s, m), err
+}
+
+// agree looks again, a few times, while a measurement does not agree with a State
+// where a fault is concerned: a busy machine lets probes come late once, and not
+// each time.
+func (n *saboteur) agree(ctx context.Context, f nemesis.Fault, s nemesis.State, m look) (look, error) {
 	for range looks - 1 {
-		if why = n.differs(f, s, m); why == "" {
-			return "", nil
+		if n.differs(f, s, m) == "" {
+			break
 		}
 		n.closely(f)
-		if m, err = n.look(ctx); err != nil {
-			return "", fmt.Errorf("measuring once more: %w", err)
+		again, err := n.look(ctx)
+		if err != nil {
+			return m, fmt.Errorf("measuring once more: %w", err)
 		}
+		m = again
 	}
-	return n.differs(f, s, m), nil
+	return m, nil
 }
 
 // watch judges the faults that are in force, but for those whose edge it is: a cut and a

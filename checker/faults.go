@@ -107,7 +107,7 @@ func faultState(f *FaultReport, phases map[string]history.Event, met int64, wrot
 		return stuck
 	case isAbsent:
 		return absent
-	case f.Effective < 0 && isCovered && (met == 0 || f.Kind == "clock" && f.Healed >= 0):
+	case f.Effective < 0 && isCovered && (countedKinds[f.Kind] && met == 0 || f.Kind == "clock" && f.Healed >= 0):
 		return idle // nothing could come to it, whether it was there or not
 	case f.Effective < 0:
 		return notMeasured

@@ -85,7 +85,7 @@ type Fabric interface {
 // many as show what an impairment does when that has changed, and when it is asked to,
 // with the next measurement.
 type Thorough interface {
-	Thoroughly(links []history.Link)
+	Thoroughly(links []history.Link, probes int)
 }
 
 // Measured is what was found to be true.

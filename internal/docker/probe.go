@@ -52,11 +52,11 @@ func (f *fabric) owe(next nemesis.State) {
 const timingProbes = 50
 
 // Thoroughly lets the next measurement show what impairments do on links.
-func (f *fabric) Thoroughly(links []history.Link) {
+func (f *fabric) Thoroughly(links []history.Link, probes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range links {
-		f.owed[l] = max(f.owed[l], f.state.Impairs(l).Probes(), timingProbes)
+		f.owed[l] = max(f.owed[l], probes, timingProbes)
 	}
 }
 

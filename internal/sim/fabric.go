@@ -55,6 +55,15 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	return m, nil
 }
 
+// Thoroughly lets the next measurement send at least so many probes along links.
+func (f *fabric) Thoroughly(links []history.Link, probes int) {
+	for _, l := range links {
+		if l, ok := f.links[l]; ok {
+			l.owed = max(l.owed, probes)
+		}
+	}
+}
+
 func (c *Cluster) sortedLinks() []*link {
 	var names []history.Link
 	for l := range c.links {
