@@ -1,7 +1,6 @@
 package mlcheck
 
 import (
-	"slices"
 	"time"
 )
 
@@ -26,18 +25,19 @@ var tuned = map[string]func(*Test){
 	"visible-before-written":  func(t *Test) { t.Keys, t.Sessions, t.Reads = 2, 15, Share(0.8) },
 	"follower-parallel-apply": func(t *Test) { t.Followers = 3 },
 	"vote-forgotten":          func(t *Test) { t.Nemesis, t.Timeout = []string{"partition", "crash"}, time.Second },
-	"lease-by-skewed-clock":   func(t *Test) { t.Timeout = 200 * time.Millisecond }, // who waits reads nothing stale
+	"token-of-own-writes":     func(t *Test) { t.Moves, t.Sessions = Share(0.3), 12 }, // it shows only where sessions move
+	"lease-by-skewed-clock":   func(t *Test) { t.Timeout = 200 * time.Millisecond },   // who waits reads nothing stale
 }
 
 // diskTruths are the defects that need a restart, a disk or a tombstone to show.
 var diskTruths = []truth{
-	{"acknowledged-before-written", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
-	{"visible-before-written", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-reads", slices.Concat(reads, states)},
-	{"actor-reuse", opts("policy", "lww-hlc", "durability", "never"), "all-to-all", "register", "convergence", slices.Concat(reads, states)},
-	{"log-in-memory", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
-	{"log-cut-short", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", slices.Concat(reads, states)},
+	{"acknowledged-before-written", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", []string{"conflict-policy", "monotonic-reads", "monotonic-writes", "read-your-writes"}},
+	{"visible-before-written", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", "register", "monotonic-reads", []string{"cc", "ccv", "conflict-policy", "writes-follow-reads"}},
+	{"actor-reuse", opts("policy", "lww-hlc", "durability", "never"), "all-to-all", "register", "convergence", nil},
+	{"log-in-memory", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", []string{"conflict-policy", "monotonic-reads", "monotonic-writes", "read-your-writes"}},
+	{"log-cut-short", opts("policy", "lww-hlc"), "all-to-all", "register", "durability", []string{"conflict-policy", "convergence", "monotonic-reads", "monotonic-writes", "read-your-writes"}},
 	{"redo-twice", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", []string{"convergence"}},
-	{"stamp-restarts", opts("policy", "lww-lamport", "delivery", "anti-entropy"), "all-to-all", "rmw", "read-your-writes", slices.Concat(reads, states)},
+	{"stamp-restarts", opts("policy", "lww-lamport", "delivery", "anti-entropy"), "all-to-all", "rmw", "read-your-writes", []string{"no-stale-wins"}},
 	{"positions-lost", opts("policy", "counter"), "all-to-all", "counter-exact", "no-duplicates", []string{"convergence"}},
 	{"position-before-update", opts("policy", "lww-hlc"), "all-to-all", "register", "convergence", []string{"conflict-policy", "monotonic-writes"}},
 	{"tombstones-early", opts("policy", "lww-hlc"), "all-to-all", "churn", "convergence", []string{"conflict-policy", "deletes-stay-deleted", "read-your-writes"}},

@@ -176,8 +176,6 @@ func (t *Truth) wrongWinner(o Order) []Breach {
 		return t.dropped()
 	case strings.HasPrefix(p, "home"):
 		return t.twoHomes()
-	case strings.HasPrefix(p, "crdt"):
-		return t.divergent()
 	default:
 		return nil
 	}

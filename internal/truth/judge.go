@@ -1,6 +1,9 @@
 package truth
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Breaches are what a property forbids, in an order of operations: in Really as it
 // was, in Told as far as clients could tell. ok is false where the truth has no
@@ -14,7 +17,8 @@ func (t *Truth) Breaches(property string, o Order) (bad []Breach, ok bool) {
 	case "no-lost-updates":
 		return t.lostUpdates(o), true
 	case "conflict-policy":
-		return t.wrongWinner(o), true
+		// What the removal of an element removes is told by versions that nobody tells.
+		return t.wrongWinner(o), !strings.HasPrefix(t.h.Header.Policy, "crdt")
 	case "cc":
 		return t.staleReads(o), true
 	case "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads":
