@@ -33,11 +33,6 @@ func opts(kv ...string) map[string]string {
 	return m
 }
 
-var (
-	reads  = []string{"cc", "ccv", "cm", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"}
-	states = []string{"convergence", "durability", "conflict-policy", "no-lost-updates", "no-stale-wins", "deletes-stay-deleted"}
-)
-
 // truths are all defects. What a lost update drags along depends on who reads what
 // when; what never follows is what a row leaves out.
 var truths = slices.Concat([]truth{

@@ -57,7 +57,7 @@ const aboutTruth = `
 ## What really happened
 
 In the runs of the defects every leader tells what it executed, applied and kept, and ` + "`internal/truth`" + ` works out from that what was broken, by what leaders had applied before and not by what clients had read. Every finding
-was confirmed by it; none was denied. What was broken so that clients could tell was found, or counted as undecided where a write that was never answered, and so has no stamp, stands in the place of the lost one: then either `+"`durability`"+` or `+"`no-stale-wins`"+` is broken, and nobody can say which. The rest no client could tell from what it saw, since causality passed through a leader and through no session:
+was confirmed by it; none was denied. What was broken so that clients could tell was found, or counted as undecided where a write that was never answered, and so has no stamp, stands in the place of the lost one: then either ` + "`durability`" + ` or ` + "`no-stale-wins`" + ` is broken, and nobody can say which. The rest no client could tell from what it saw, since causality passed through a leader and through no session:
 
 | property | broken | of it clients could tell | why the rest could not be told |
 | --- | --- | --- | --- |
