@@ -27,7 +27,7 @@ var morePromises = []promise{
 	row("lww-hlc, causal, followers serve reads, judged on all of session order", opts("policy", "lww-hlc", "delivery", "causal"), "all-to-all", move, "register rmw", "conv dur fold", "upd stale cc ccv ryw mr lin").below(3),
 	row("lww-hlc, causal, followers serve reads", opts("policy", "lww-hlc", "delivery", "causal", "token", "on"), "all-to-all", token, "register rmw", "conv dur stale fold cc ccv ryw mr mw wfr", "upd cm lin").below(3),
 	row("siblings, causal, followers serve reads", opts("policy", "siblings", "delivery", "causal", "token", "on"), "all-to-all", token, "register rmw", "conv dur upd stale fold cc ccv ryw mr mw wfr", "").below(3),
-	row("home, followers serve reads", opts("policy", "home"), "all-to-all", each, "register rmw", "conv dur upd stale mw wfr", "lin").below(3),
+	row("home, followers serve reads", opts("policy", "home"), "all-to-all", each, "register rmw", "conv dur upd stale", "wfr lin").below(3),
 	row("certify, followers serve reads", opts("policy", "certify"), "all-to-all", each, "register rmw", "conv dur upd stale mw wfr", "lin").below(3),
 
 	row("none, causal, links and disks impaired", opts("policy", "none", "delivery", "causal"), "all-to-all", stay, registers, "dur stale cc cm ryw mr mw wfr del dup", "conv upd ccv lin").under(impaired),

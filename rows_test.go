@@ -102,6 +102,8 @@ func (p promise) test(workload string, seed uint64) Test {
 		test.Moves = nil
 	case workload == "causal":
 		test.Moves, test.Rate = nil, 80
+	case strings.HasPrefix(p.name, "home, failover by majority"): // where much is refused while a home is elected
+		test.Rate = 90
 	case workload == "rmw": // so that updates meet each other in nearly every run
 		test.Rate = 60
 	}

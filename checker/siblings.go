@@ -35,10 +35,10 @@ func (j *policyJudge) maximal(key int32) map[int32]fateOfVersion {
 			fates[s] = mustBeThere
 		}
 	}
-	for i, s := range v.writes {
+	for _, s := range v.writes {
 		gone := v.replaces[s]
-		if v.untold(s) { // it may replace whatever its client had read before
-			gone = v.writes[:i]
+		if v.untold(s) { // it may replace whatever was there when it was executed, some time or other
+			gone = slices.DeleteFunc(slices.Clone(v.writes), func(w int32) bool { return w == s || slices.Contains(v.replaces[w], s) })
 		}
 		for _, w := range gone {
 			switch {

@@ -18,3 +18,11 @@ func TestAnUnansweredWriteMayHaveWonByItsStamp(t *testing.T) {
 		{name: "nobody restarted", property: "no-stale-wins", want: "violated 1 stale win", text: "s1@n1 w x 1 info\n" + later + end},
 	})
 }
+
+func TestAnUnansweredWriteMayReplaceWhatWasWrittenAfterItWasAskedFor(t *testing.T) {
+	const end = "end quiet\nfinal n1 r x [1 3]\nfinal n2 r x [1 3]\nfinal n3 r x [1 3]\n"
+	judgedAs(t, history.Header{Policy: "siblings"}, []tinyCase{
+		{name: "an unanswered one", property: "conflict-policy", want: "holds", text: "( s1@n1 r x -, w x 3 info\ns2@n1 w x 2 stamp=2.n1.1\ns3@n2 w x 4 stamp=1.n2.1\ns3@n2 r x 4, w x 1 ctx=1.n2.1 stamp=9.n2.2\n) s1\n" + end},
+		{name: "nobody", property: "conflict-policy", want: "violated 1 version missing", text: "s2@n1 w x 2 stamp=2.n1.1\ns1@n1 w x 3 stamp=3.n3.1\ns3@n2 w x 4 stamp=1.n2.1\ns3@n2 r x 4, w x 1 ctx=1.n2.1 stamp=9.n2.2\n" + end},
+	})
+}

@@ -36,7 +36,7 @@ func (m *model) versionFates(key string) map[int]version {
 			switch {
 			case slices.Contains(c.names[s], w) && m.happened(m.steps[s].event):
 				fates[w] = mustGo
-			case fates[w] == mustStay && (slices.Contains(c.names[s], w) || untold(s) && w < s):
+			case fates[w] == mustStay && (slices.Contains(c.names[s], w) || untold(s) && w != s && !slices.Contains(c.names[w], s)):
 				fates[w] = mayStay
 			}
 		}

@@ -32,6 +32,8 @@ var ofOnePlace = []string{"cc", "cm", "ccv", "read-your-writes", "monotonic-read
 // mends all but what needs one order for everybody.
 func keptBelow(cfg config, property string) bool {
 	switch {
+	case cfg.policy.home && !cfg.tokens && slices.Contains(writes, property):
+		return false // keys have homes of their own, and what these decided comes to a follower in any order
 	case !slices.Contains(ofOnePlace, property):
 		return true
 	case property == "cm" || property == "linearizable":
