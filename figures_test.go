@@ -140,11 +140,16 @@ func said(v any) any {
 	return fields
 }
 
-// commit is that of the sources, where git knows them.
+// commit is that of the sources, where git knows them. The figures themselves, and the
+// page, are no sources.
 var commit = sync.OnceValue(func() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+	out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(out))
+	name := strings.TrimSpace(string(out))
+	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ".", ":!testdata", ":!docs").Run() != nil {
+		name += "-dirty"
+	}
+	return name
 })
