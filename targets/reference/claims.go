@@ -39,7 +39,7 @@ func claims(cfg config) []history.Claim {
 
 // outlive are the promises that no loss of power breaks where it can take what others
 // have seen. What was read comes to be unread, so nothing holds that is about reads.
-func (c config) outlive() []string {
+func (c *config) outlive() []string {
 	if c.durability == acknowledged {
 		return append(slices.Clone(always), kept...)
 	}
@@ -50,7 +50,7 @@ func (c config) outlive() []string {
 // on that disk alone, so nothing holds that is about reads. Acknowledged writes hold but for
 // those that nobody else had, which are told apart for registers and counters: not for
 // removals, nor for versions that another version does not replace.
-func (c config) outliveDisks() []string {
+func (c *config) outliveDisks() []string {
 	names := append(slices.Clone(always), "convergence")
 	if slices.Contains([]string{"siblings", "add-wins", "remove-wins"}, c.policy.name) {
 		return names

@@ -14,7 +14,7 @@ var worlds = []string{"sim", "docker"}
 
 // settle is twice what a leader may take to be heard again: until it sends what was
 // not confirmed, and over TCP until there is a connection.
-func (c config) settle() time.Duration {
+func (c *config) settle() time.Duration {
 	if c.asked.World == "docker" {
 		return 2 * (resend + serve.Recovery)
 	}

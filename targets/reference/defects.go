@@ -110,7 +110,7 @@ func defectHelp() string {
 }
 
 // checkDefect says why a defect cannot show under the other options.
-func (c config) checkDefect() error {
+func (c *config) checkDefect() error {
 	for _, d := range defects {
 		switch {
 		case d.name != c.defect:
@@ -140,10 +140,10 @@ func (d defect) ofStreams() bool {
 	return slices.Contains([]string{dropForwarded, fireAndForget, relayOwnFirst, snapshotResync, incrementTwice}, d.name)
 }
 
-func (c config) has(defect string) bool { return c.defect == defect }
+func (c *config) has(defect string) bool { return c.defect == defect }
 
 // withDefect is the policy with the mistakes that lie in it.
-func (c config) policyWithDefect() policy {
+func (c *config) policyWithDefect() policy {
 	p := c.policy
 	switch c.defect {
 	case wallForHybrid:

@@ -37,9 +37,9 @@ var diskDefects = []defect{
 	{setByArrival, "an operation-based set over unordered delivery: a removal takes away what is there, and leaves nothing behind", []string{"add-wins"}, unordered, nil},
 }
 
-// withDefect is the configuration with the mistakes that lie in it, which it does
+// withDefect is a configuration with the mistakes that lie in it, which it does
 // not tell of.
-func (c config) withDefect() config {
+func withDefect(c config) config {
 	c.policy = c.policyWithDefect()
 	switch c.defect {
 	case ackBeforeWritten, logInMemory, logCutShort:

@@ -19,13 +19,13 @@ const durabilityHelp = "what an update waits for. visible: it is on disk before 
 	"never: neither; the log is synced every 200 ms, and a loss of power takes what was written since"
 
 // forgets says whether a loss of power can take what others have seen.
-func (c config) forgets() bool { return c.durability == acknowledged || c.durability == never }
+func (c *config) forgets() bool { return c.durability == acknowledged || c.durability == never }
 
 // delays says whether the log is on disk some time after it was written.
-func (c config) delays() bool { return c.forgets() || c.has(readsBeforeWritten) }
+func (c *config) delays() bool { return c.forgets() || c.has(readsBeforeWritten) }
 
 // checkDurability says why a durability does not go with the other options.
-func (c config) checkDurability() error {
+func (c *config) checkDurability() error {
 	switch {
 	case !c.forgets():
 	case c.policy.home || c.policy.certify:
@@ -38,7 +38,7 @@ func (c config) checkDurability() error {
 }
 
 // awaited says whether the client of a write is told of it once that is on disk.
-func (c config) awaited() bool { return c.durability == acknowledged || c.has(readsBeforeWritten) }
+func (c *config) awaited() bool { return c.durability == acknowledged || c.has(readsBeforeWritten) }
 
 // unsynced is what has happened since the log was last synced, where that is put off.
 type unsynced struct {
@@ -57,7 +57,7 @@ func (m *machine) onceSynced(o targets.Out) {
 
 // syncEvery is for how many timers the log may wait for the disk. Where clients wait
 // for it as well that is every timer.
-func (c config) syncEvery() int {
+func (c *config) syncEvery() int {
 	if c.durability == acknowledged {
 		return 1
 	}

@@ -47,7 +47,7 @@ type entry struct {
 	steps  []history.Step
 }
 
-func (c config) majority() int { return c.leaders()/2 + 1 }
+func (c *config) majority() int { return c.leaders()/2 + 1 }
 
 func newGroups(cfg config) []*group {
 	if !cfg.failsOver() {

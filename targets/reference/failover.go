@@ -22,7 +22,7 @@ const failoverHelp = "policy home: what becomes of keys whose home cannot be rea
 	"majority: a majority elects the new home for an epoch, and an operation counts once a majority has it in that epoch, reads too"
 
 // checkFailover says why a failover does not go with the other options.
-func (c config) checkFailover() error {
+func (c *config) checkFailover() error {
 	switch {
 	case !c.failsOver():
 	case !c.policy.home:
@@ -37,13 +37,13 @@ func (c config) checkFailover() error {
 	return nil
 }
 
-func (c config) failsOver() bool { return c.failover != failoverNone && c.failover != "" }
+func (c *config) failsOver() bool { return c.failover != failoverNone && c.failover != "" }
 
 // byMajority says whether homes are elected.
-func (c config) byMajority() bool { return c.failover == failoverMajority }
+func (c *config) byMajority() bool { return c.failover == failoverMajority }
 
 // waits says whether an operation takes effect only once a majority has it.
-func (c config) waits() bool { return c.byMajority() && !c.has(fencedServes) }
+func (c *config) waits() bool { return c.byMajority() && !c.has(fencedServes) }
 
 // leaseTime is how long a home's lease lasts from when it asked for it: less than anybody
 // waits before taking over.

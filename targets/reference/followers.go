@@ -20,9 +20,9 @@ func below(leaders, followers []string) []history.Link {
 // applied, in its order, and answers reads from what it has.
 func (m *machine) follower() bool { return m.cfg.follows(m.me) }
 
-func (c config) follows(id int) bool { return id >= c.leaders() }
+func (c *config) follows(id int) bool { return id >= c.leaders() }
 
-func (c config) leaders() int { return len(c.nodes) - c.followers }
+func (c *config) leaders() int { return len(c.nodes) - c.followers }
 
 // ofOnePlace are the properties that a session loses where its reads are served
 // by another node than its writes.

@@ -113,7 +113,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 		return targets.Plan{}, err
 	}
 	promised := claims(cfg)
-	cfg = cfg.withDefect()
+	cfg = withDefect(cfg)
 	cfg.asked = c
 	return targets.Plan{
 		Worlds: worlds, Topologies: topologies(c.Topology), Followers: true, Links: cfg.links,
@@ -132,7 +132,7 @@ func topologies(asked string) []string {
 }
 
 // header is what the history calls the policy.
-func (c config) header() string {
+func (c *config) header() string {
 	if c.blind {
 		return "siblings-without-context"
 	}
@@ -143,7 +143,7 @@ func (c config) header() string {
 }
 
 // check says why options do not go together.
-func (c config) check() error {
+func (c *config) check() error {
 	if p := c.policy; p.home || p.certify {
 		switch {
 		case c.topology != "all-to-all":

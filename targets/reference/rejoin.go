@@ -31,10 +31,10 @@ type join struct {
 }
 
 // numbersLives says whether a leader can come back knowing less of itself than its peers.
-func (c config) numbersLives() bool { return c.forgets() || c.rejoin }
+func (c *config) numbersLives() bool { return c.forgets() || c.rejoin }
 
 // checkRejoin says why leaders cannot come back with an empty disk.
-func (c config) checkRejoin() error {
+func (c *config) checkRejoin() error {
 	switch {
 	case !c.rejoin:
 	case c.delivery != antiEntropy:

@@ -36,7 +36,7 @@ type tombstone struct {
 }
 
 // checkTombstones says why tombstones cannot be collected under the other options.
-func (c config) checkTombstones() error {
+func (c *config) checkTombstones() error {
 	switch safe := []string{"lww-hlc", "lww-lamport", "siblings", "add-wins"}; {
 	case c.tombstones != tombstonesCollected:
 	case !slices.Contains(safe, c.policy.name):
@@ -48,7 +48,7 @@ func (c config) checkTombstones() error {
 }
 
 // collects says whether tombstones ever go.
-func (c config) collects() bool {
+func (c *config) collects() bool {
 	return c.tombstones == tombstonesCollected || c.has(tombstonesEarly)
 }
 
