@@ -91,9 +91,9 @@ func (s *sandbox) apply(st State) error {
 	if err != nil {
 		return err
 	}
-	// No packet may come to a queue that is about to go.
+	// No packet may come to the queue any more when it lets go what waits there.
 	if len(links) == 0 {
-		err = errors.Join(s.firewall.apply(st), s.bad.restore())
+		err = errors.Join(s.firewall.apply(st), s.bad.set(nil, st.Seed))
 	} else if err = s.bad.set(links, st.Seed); err == nil {
 		err = s.firewall.apply(st)
 	}

@@ -101,6 +101,9 @@ func (q *Queue) Set(links map[netip.Addr]Link, seed uint64) error {
 		}
 	}
 	before := q.lines
+	if len(before) == 0 && len(links) > 0 {
+		clear(q.met)
+	}
 	q.lines = map[netip.Addr]*line{}
 	for to, l := range links {
 		if old := before[to]; old != nil && old.Link == l {
@@ -123,7 +126,7 @@ func (q *Queue) Set(links map[netip.Addr]Link, seed uint64) error {
 }
 
 // Met counts, by destination, the packets that came to the link since it was last
-// made bad.
+// made bad; what links have met that are well again is kept until others are bad.
 func (q *Queue) Met() map[netip.Addr]int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
