@@ -63,7 +63,7 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	ev.Why = why
 	switch {
 	case f.Impair != nil && why == "":
-		ev.Why = ofLinks(f, phase, nemesis.At(n.Faults, n.at))
+		ev.Why = ofLinks(f, phase, nemesis.At(n.Faults, n.at), m.Measured)
 	case phase == history.Healed && slices.ContainsFunc(f.Links, nemesis.At(n.Faults, n.at).Cuts):
 		ev.Why = "another fault still cuts a link of this one"
 	case phase == history.Healed && f.Flap > 0:

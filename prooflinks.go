@@ -93,7 +93,7 @@ func probesDiffer(p nemesis.Probes, want nemesis.Impairment, fastest time.Durati
 		return fmt.Sprintf("the fastest probe took %s longer, not %s", added.Round(time.Microsecond), want.Delay)
 	case spread < want.Jitter/4:
 		return fmt.Sprintf("probes took alike, to within %s, which is no jitter of %s", spread.Round(time.Microsecond), want.Jitter)
-	case steady && spread > slack:
+	case want == nemesis.Impairment{} && spread > slack: // of a bad link see lateness
 		return fmt.Sprintf("probes took %s longer on average than the fastest", spread.Round(time.Microsecond))
 	case want.Reorder > 0 && p.Overtaken == 0:
 		return "no probe was overtaken by a later one"
@@ -149,13 +149,33 @@ func shareDiffers(some, all int, ppm int64, wider float64, what string) string {
 }
 
 // ofLinks is what else there is to say of impaired links that are as they should be.
-func ofLinks(f nemesis.Fault, phase string, s nemesis.State) string {
+func ofLinks(f nemesis.Fault, phase string, s nemesis.State, m nemesis.Measured) string {
+	if why := lateness(f, s, m); why != "" && phase == history.Effective {
+		return why
+	}
 	if slices.ContainsFunc(f.Links, s.Cuts) {
 		return "another fault cuts a link of this one"
 	}
 	still := func(l history.Link) bool { return s.Impairs(l) != nemesis.Impairment{} }
 	if phase == history.Healed && slices.ContainsFunc(f.Links, still) {
 		return "another fault still impairs a link of this one"
+	}
+	return ""
+}
+
+// lateness says where packets took longer than they should on a link that is to have no
+// jitter. Whoever makes links bad may be late, and the packets of the target are then late
+// with the probes: the fault is there, and somewhat more than was asked for.
+func lateness(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
+	for _, l := range f.Links {
+		want, p := s.Impairs(l), m.Probes[l]
+		late := p.Mean - p.Least
+		if s.Cuts(l) || p.Came == 0 || want.Jitter > 0 || want.Reorder > 0 || want.Rate > 0 {
+			continue
+		}
+		if late > linkError+p.Within+want.Delay/10 {
+			return fmt.Sprintf("packets from %s to %s also took %s longer on average than the fastest, which nobody asked for: this machine was busy", l.From, l.To, late.Round(time.Microsecond))
+		}
 	}
 	return ""
 }

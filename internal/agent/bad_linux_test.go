@@ -183,3 +183,26 @@ func TestHealingSendsWhatWaits(t *testing.T) {
 		t.Errorf("after healing: %v", got)
 	}
 }
+
+// What comes faster than the agent gets to run waits for it: losses are those that were
+// asked for.
+func TestABurstOfPacketsMeetsTheBadLinkWhole(t *testing.T) {
+	l := newLoop(t)
+	l.bad(impair.Link{Loss: 1_000_000})
+	const n = 4000
+	for range 8 {
+		c := l.listen("127.0.0.1") // here: other threads are in another network
+		go func() {
+			for range n / 8 {
+				_, _ = c.WriteTo([]byte("burst"), l.far.LocalAddr())
+			}
+		}()
+	}
+	var met int64
+	for began := time.Now(); met < n && time.Since(began) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+		met = l.box.met()["127.0.0.2"]
+	}
+	if met != n {
+		t.Errorf("%d of %d packets have met the bad link; the others the kernel lost", met, n)
+	}
+}

@@ -95,6 +95,9 @@ func newProber(ctx context.Context, port int) (*prober, error) {
 	if err != nil {
 		return nil, fmt.Errorf("probes cannot be received: %w", err)
 	}
+	if err := forProbes(conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("probes cannot be received: %w", err), conn.Close())
+	}
 	p := &prober{
 		conn: conn, self: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()),
 		heard: map[uint64]map[string]*heard{}, marked: map[uint64]chan struct{}{},
@@ -105,9 +108,9 @@ func newProber(ctx context.Context, port int) (*prober, error) {
 }
 
 func (p *prober) receive() {
-	buf := make([]byte, 64)
+	buf, control := make([]byte, 64), make([]byte, 64)
 	for {
-		n, from, err := p.conn.ReadFromUDPAddrPort(buf)
+		n, controls, _, from, err := p.conn.ReadMsgUDPAddrPort(buf, control)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -115,7 +118,7 @@ func (p *prober) receive() {
 			continue
 		}
 		number := binary.BigEndian.Uint64(buf[1:])
-		took := time.Since(time.Unix(0, int64(binary.BigEndian.Uint64(buf[9:]))))
+		took := arrival(control[:controls]).Sub(time.Unix(0, int64(binary.BigEndian.Uint64(buf[9:]))))
 		nth := binary.BigEndian.Uint32(buf[17:])
 		p.mu.Lock()
 		switch buf[0] {

@@ -2,8 +2,12 @@ package agent
 
 import (
 	"net/netip"
+	"os"
+	"runtime"
 	"testing"
 	"time"
+
+	"github.com/mlcheck/mlcheck/internal/skip"
 )
 
 func TestProbesAreCountedByRoundAndSender(t *testing.T) {
@@ -51,5 +55,32 @@ func TestATallySaysWhatBecameOfProbes(t *testing.T) {
 	}
 	if want := (Tally{Came: 4, Twice: 1, Overtaken: 1, Least: 2, Mean: 5}); h.Tally != want {
 		t.Errorf("%+v, want %+v", h.Tally, want)
+	}
+}
+
+// A program that is late to read them neither makes links slow nor loses probes.
+func TestProbesAreTimedByWhenTheyArriveNotByWhenTheyAreRead(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		skip.Because(t, "agents run on Linux")
+	}
+	p, err := newProber(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probes := Probes
+	if os.Geteuid() == 0 { // an agent has the right to make room
+		probes = 3000
+	}
+	const late = time.Second
+	p.mu.Lock() // whoever receives stands still
+	p.send(7, map[netip.AddrPort]int{p.self: probes})
+	time.Sleep(late)
+	p.mu.Unlock()
+	got, err := p.arrived(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally := got["127.0.0.1"]; tally.Came != probes || tally.Mean > late/2 {
+		t.Errorf("%+v of %d, though nothing was slow but the reader", tally, probes)
 	}
 }

@@ -23,8 +23,13 @@ const (
 	Mark   = 0x6d6c63
 )
 
-// queued is how many packets may wait in the kernel; more are lost.
-const queued = 16_384
+// queued is how many packets may wait in the kernel; more are lost. Buffer is how many
+// bytes of news of them may wait until this program gets to run: with the kernel's own
+// bound some 150 packets in a row, and those after them are lost.
+const (
+	queued = 16_384
+	buffer = 32 << 20
+)
 
 // Queue impairs what the kernel hands it. Packets to addresses of which nothing
 // is wrong pass.
@@ -62,6 +67,9 @@ func Open(probes uint16) (*Queue, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("packets cannot be queued: %w (the kernel module nfnetlink_queue and the capability NET_ADMIN are needed)", err)
+	}
+	if err := nf.Con.SetReadBuffer(buffer); err != nil {
+		return nil, errors.Join(fmt.Errorf("packets cannot be queued: %w", err), nf.Close())
 	}
 	ctx, end := context.WithCancel(context.Background())
 	q := &Queue{
