@@ -26,6 +26,7 @@ var contained = []struct {
 	workload string
 	must     string // the property that a defect breaks
 	always   bool
+	nemesis  []string // beside cuts and clocks
 }{
 	{options: opts("policy", "lww-hlc"), always: true},
 	{options: opts("policy", "siblings"), workload: "rmw", always: true},
@@ -49,6 +50,9 @@ var contained = []struct {
 	{options: opts("policy", "max", "defect", "max-within-tolerance"), must: "convergence"},
 	{options: opts("policy", "home", "defect", "leaders-disagree-on-home"), workload: "rmw", must: "linearizable"},
 	{options: opts("policy", "certify", "defect", "certify-nothing"), workload: "rmw", must: "no-lost-updates"},
+
+	{options: opts("policy", "lww-hlc", "delivery", "anti-entropy", "rejoin", "on"), nemesis: []string{nemesis.Wipe}, always: true},
+	{options: opts("policy", "counter", "delivery", "anti-entropy", "rejoin", "on"), workload: "counter-exact", nemesis: []string{nemesis.Wipe, nemesis.Kill}},
 }
 
 // TestVerdictsInContainersAreThoseOfTheSimulation: the same store in three containers,
@@ -63,7 +67,7 @@ func TestVerdictsInContainersAreThoseOfTheSimulation(t *testing.T) {
 		}
 		test := Test{
 			Target: "reference", Topology: c.topology, Workload: c.workload, Options: c.options, Leaders: 3, Rate: 40, Timeout: time.Second,
-			Moves: moving(c.workload), Nemesis: []string{"partition", "clock"}, Time: 5 * time.Second, Seed: uint64(8100 + i),
+			Moves: moving(c.workload), Nemesis: append([]string{"partition", "clock"}, c.nemesis...), Time: 5 * time.Second, Seed: uint64(8100 + i),
 		}
 		name := fmt.Sprintln(c.options["policy"], c.options["delivery"], c.topology, c.workload, c.options["defect"])
 		t.Run(strings.Join(strings.Fields(name), " "), func(t *testing.T) {
@@ -87,7 +91,7 @@ func TestVerdictsInContainersAreThoseOfTheSimulation(t *testing.T) {
 			if c.must != "" && real[c.must].Verdict != checker.Violated {
 				t.Errorf("the defect does not break %s: %+v", c.must, real[c.must])
 			}
-			everyFaultWasReal(t, out.Results)
+			everyFaultWasReal(t, out.Results, c.nemesis...)
 		})
 	}
 }
@@ -118,7 +122,7 @@ func claimed(res *checker.Results) map[string]*checker.Decided {
 	return all
 }
 
-func everyFaultWasReal(t *testing.T, res *checker.Results) {
+func everyFaultWasReal(t *testing.T, res *checker.Results, more ...string) {
 	t.Helper()
 	kinds := map[string]bool{}
 	for _, f := range res.Faults {
@@ -127,8 +131,10 @@ func everyFaultWasReal(t *testing.T, res *checker.Results) {
 			t.Errorf("fault %d (%s) was %s: %s", f.Fault, f.What, f.State, f.Note)
 		}
 	}
-	if !kinds["partition"] || !kinds["clock"] {
-		t.Errorf("the schedule had %v", kinds)
+	for _, k := range append(more, "partition", "clock") {
+		if !kinds[k] {
+			t.Errorf("the schedule had %v, and no %s", kinds, k)
+		}
 	}
 }
 

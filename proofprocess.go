@@ -1,6 +1,7 @@
 package mlcheck
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,12 +23,25 @@ func processesDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []str
 		case p.Is == nemesis.Down && s.Disk(node).Full:
 			// It has died of that, which no fault of its process can undo.
 		case want == nemesis.Down && s.DownBy(node) == nemesis.Wipe && p.Kept != 0:
-			bad = append(bad, fmt.Sprintf("%s still has %d records on its disk", node, p.Kept))
+			bad = append(bad, notEmpty(node, p))
 		case p.Is != want:
 			bad = append(bad, fmt.Sprintf("%s is %s, not %s", node, p.Is, want))
 		}
 	}
 	return bad
+}
+
+// notEmpty says of a disk that was to be wiped why it is not known to be empty.
+func notEmpty(node string, p nemesis.Process) string {
+	if p.Kept < 0 {
+		return "nobody could see whether " + node + "'s disk is empty"
+	}
+	return fmt.Sprintf("%s still has %d %s on its disk", node, p.Kept, cmp.Or(p.Of, "records"))
+}
+
+// wipes says whether the schedule empties any disk.
+func (p *plan) wipes() bool {
+	return slices.ContainsFunc(p.Faults, func(f nemesis.Fault) bool { return f.Kind == nemesis.Wipe })
 }
 
 // ofProcesses is what else there is to say of a fault of processes that is as it
@@ -41,7 +55,7 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 		case f.Kind == nemesis.Crash && by == nemesis.Crash && lost > 0:
 			parts = append(parts, fmt.Sprintf("%s lost what was not synced: %d", node, lost))
 		case f.Kind == nemesis.Wipe && by == nemesis.Wipe:
-			parts = append(parts, fmt.Sprintf("%s lost its disk, with %d records", node, lost))
+			parts = append(parts, fmt.Sprintf("%s lost its disk, with %d %s", node, lost, cmp.Or(m.Nodes[node].Of, "records")))
 		case f.Kind == nemesis.Pause && by != "":
 			parts = append(parts, "another fault has "+node+" down")
 		case f.Kind == nemesis.Stop && by == nemesis.Stop && m.Nodes[node].Why != "":

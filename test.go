@@ -336,8 +336,7 @@ func (p *plan) checkClaims() error {
 
 // checkWipes refuses to empty the disk of a leader that cannot come back without.
 func (p *plan) checkWipes() error {
-	wipes := func(f nemesis.Fault) bool { return f.Kind == nemesis.Wipe }
-	if !p.conf.Rejoins && slices.ContainsFunc(p.Faults, wipes) {
+	if !p.conf.Rejoins && p.wipes() {
 		why := cmp.Or(p.conf.RejoinsWhy, "it does not say that a leader can come back with an empty one")
 		return usage("target %s cannot lose a disk (fault %s): %s", p.Target, nemesis.Wipe, why)
 	}

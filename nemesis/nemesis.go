@@ -136,7 +136,8 @@ type Process struct {
 	Why  string // why it is down, where no fault of that kind asked for it
 	Met  int64  // messages, requests and connections that found it paused or down since it last became so; -1: not known
 	Kept int64  // records on its disk; -1: not known
-	Lost int64  // records that were not synced when its power was lost last; -1: not known
+	Lost int64  // records that were not synced when its power was lost last, or on its disk when that was; -1: not known
+	Of   string // what Kept and Lost count; "": records
 }
 
 // DiskTrial is what became of writing a record and syncing it.

@@ -109,6 +109,15 @@ type Containers interface {
 	Wire(context.Context, []Node) error
 }
 
+// Rejoining is an optional capability of a System in containers, for targets whose
+// nodes know the others from their disk: one that was started with an empty disk is
+// wired to them anew.
+type Rejoining interface {
+	// Rejoin is called when the node is ready. Nobody waits for it to catch up: links
+	// may be cut and other nodes down. An error ends the run.
+	Rejoin(ctx context.Context, node Node, all []Node) error
+}
+
 // Spec is the container of one node.
 type Spec struct {
 	Image   string   // the official image, the tag that Build gives, or OwnBinary
@@ -120,7 +129,7 @@ type Spec struct {
 	Memory  int64             // bytes; 0: no limit
 	Startup time.Duration     // deadline for Ready
 	// Data is the directory where the target keeps what it writes, whose disk can be
-	// filled: it is there and empty at the first start. "": it cannot, and DataWhy says why.
+	// filled, and lost: it is there and empty at the first start. "": it cannot, and DataWhy says why.
 	Data    string
 	DataWhy string
 	// Clock says how this target's clock can be skewed: "" not at all (ClockWhy says

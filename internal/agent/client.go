@@ -109,6 +109,21 @@ func (c *Client) TryDisk(ctx context.Context) (DiskTrial, error) {
 	return *rep.Disk, nil
 }
 
+// Held says how many files and directories are on the target's volume.
+func (c *Client) Held(ctx context.Context) (int, error) { return c.count(ctx, doHeld) }
+
+// Empty removes all that is on the target's volume, and says how many files and
+// directories that were. The target must not run.
+func (c *Client) Empty(ctx context.Context) (int, error) { return c.count(ctx, doEmpty) }
+
+func (c *Client) count(ctx context.Context, do string) (int, error) {
+	rep, err := c.call(ctx, request{Do: do})
+	if err != nil || rep.Held == nil {
+		return 0, cmp.Or(err, errors.New("the agent does not say how much there is"))
+	}
+	return *rep.Held, nil
+}
+
 // Keep makes the agent outlive its runner.
 func (c *Client) Keep(ctx context.Context) error {
 	_, err := c.call(ctx, request{Do: doKeep})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -28,6 +29,46 @@ type DiskTrial struct {
 
 // disk is the target's volume. It is filled by a file that takes all there is.
 type disk struct{ dir string }
+
+// own says whether a file is the agent's.
+func own(name string) bool { return name == ballastFile || name == trialFile }
+
+// held counts the files and directories on the disk, but for the agent's own.
+func (d disk) held() (int, error) {
+	if d.dir == "" {
+		return 0, errors.New("this node has no volume of its own")
+	}
+	n := 0
+	err := filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && path != d.dir && !own(e.Name()) {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("what is on the disk cannot be counted: %w", err)
+	}
+	return n, nil
+}
+
+// empty removes all that is on the disk, but for the agent's own files, and says how much
+// that was.
+func (d disk) empty() (int, error) {
+	n, err := d.held()
+	if err != nil {
+		return 0, err
+	}
+	list, err := os.ReadDir(d.dir)
+	for _, e := range list {
+		if !own(e.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(d.dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the disk cannot be emptied: %w", err)
+	}
+	return n, nil
+}
 
 // set fills the disk, or frees it.
 func (d disk) set(full bool) error {

@@ -24,6 +24,8 @@ import (
 //	post ADDR COUNT  → sends so many datagrams to ADDR: "ok"
 //	rtt ADDR COUNT   → the median of so many questions and answers, in nanoseconds
 //	got ADDR         → how many datagrams came from ADDR
+//	write PATH WORD  → puts a word into a file: "ok" or "error …"
+//	read PATH        → the word that is there: "has WORD", or "error …"
 //	deaf             → from now on takes no notice of being asked to end: "ok"
 //	exit             → ends the process
 func echo(port, clockFile string) error {
@@ -94,6 +96,17 @@ func (e *echoer) answer(words []string) string {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return strconv.Itoa(e.got[words[1]])
+	case len(words) == 3 && words[0] == "write":
+		if err := os.WriteFile(words[1], []byte(words[2]), 0o600); err != nil {
+			return "error " + err.Error()
+		}
+		return "ok"
+	case len(words) == 2 && words[0] == "read":
+		word, err := os.ReadFile(words[1])
+		if err != nil {
+			return "error " + err.Error()
+		}
+		return "has " + string(word)
 	case len(words) == 1 && words[0] == "deaf":
 		signal.Ignore(syscall.SIGTERM)
 		return "ok"

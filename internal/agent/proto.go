@@ -34,6 +34,8 @@ const (
 	doProbe = "probe" // sends probes of round Round to addresses: To
 	doHeard = "heard" // says whose probes of round Round have arrived
 	doTry   = "try"   // writes to the target's volume
+	doHeld  = "held"  // says how many files are on the target's volume
+	doEmpty = "empty" // removes them all
 	doDial  = "dial"  // says which addresses of To refuse a connection
 	doKeep  = "keep"  // from now on the agent needs no runner
 )
@@ -115,6 +117,9 @@ type Reply struct {
 	Met map[string]int64 `json:"met,omitempty"`
 	// Disk is what became of writing to the target's volume. In the reply to try.
 	Disk *DiskTrial `json:"disk,omitempty"`
+	// Held is how many files are on the target's volume, or were before it was
+	// emptied. In replies to held and empty.
+	Held *int `json:"held,omitempty"`
 	// Offset is how far the clock was asked to be off, at the time of the reply.
 	Offset time.Duration `json:"offset,omitempty"`
 }

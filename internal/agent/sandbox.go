@@ -141,6 +141,10 @@ func (s *sandbox) offset() time.Duration {
 
 func (s *sandbox) tryDisk() (*DiskTrial, error) { return s.disk.try() }
 
+func (s *sandbox) held() (int, error) { return s.disk.held() }
+
+func (s *sandbox) empty() (int, error) { return s.disk.empty() }
+
 func (s *sandbox) restore() error {
 	err := errors.Join(s.firewall.packets.remove(), s.bad.restore(), s.disk.set(false))
 	if s.clock != nil {

@@ -26,6 +26,9 @@ type node interface {
 	met() map[string]int64
 	// tryDisk writes to the target's volume.
 	tryDisk() (*DiskTrial, error)
+	// held counts what is on the target's volume; empty removes it, and says how much that was.
+	held() (int, error)
+	empty() (int, error)
 	// arm makes ready what has started in the node since.
 	arm() error
 	offset() time.Duration
@@ -127,6 +130,10 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 	case doTry:
 		rep.Disk, err = a.node.tryDisk()
 		return err
+	case doHeld:
+		return hold(rep, a.node.held)
+	case doEmpty:
+		return hold(rep, a.node.empty)
 	case doProbe:
 		return a.node.probe(req.Round, req.To)
 	case doDial:
@@ -142,4 +149,12 @@ func (a *answerer) act(req request, rep *Reply) (err error) {
 		return fmt.Errorf("%q is no request of this agent; runner and agent are of different versions", req.Do)
 	}
 	return nil
+}
+
+func hold(rep *Reply, count func() (int, error)) error {
+	n, err := count()
+	if err == nil {
+		rep.Held = &n
+	}
+	return err
 }

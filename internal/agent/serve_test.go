@@ -49,6 +49,10 @@ func (f *fakeNode) swallowed() (in, out map[string]int64, err error) {
 
 func (f *fakeNode) tryDisk() (*DiskTrial, error) { return &DiskTrial{Sync: time.Millisecond}, nil }
 
+func (f *fakeNode) held() (int, error) { return 0, nil }
+
+func (f *fakeNode) empty() (int, error) { return 3, nil }
+
 func (f *fakeNode) arm() error { return nil }
 
 func (f *fakeNode) offset() time.Duration { return 0 }

@@ -29,6 +29,8 @@ type Config struct {
 	Latency map[history.Link]time.Duration
 	// Fills says that disks are to be filled: data are on bounded volumes then.
 	Fills bool
+	// Wipes says that disks are to be emptied: data are on volumes that the agents reach.
+	Wipes bool
 	// Keep leaves the nodes up at Close; see [Cluster.RemoveCommand].
 	Keep bool
 	// Progress is told what happens, in lines, during the start; nil: nobody is.

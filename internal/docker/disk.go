@@ -3,8 +3,10 @@ package docker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/internal/engine"
 	"github.com/mlcheck/mlcheck/nemesis"
 )
@@ -22,13 +24,25 @@ const noSlowDisk = "a container's disk cannot be slowed: what the kernel throttl
 // fills says whether the node's data are on a volume that can be filled.
 func (n *node) fills() bool { return n.cluster.cfg.Fills && n.spec.Data != "" }
 
-// volume is where the data are then: bounded, in memory, and mounted by the sandbox, so
-// that it outlives the target's container.
-func (n *node) volume() []engine.Volume {
-	if !n.fills() {
-		return nil
+// mounts says whether the node's data are on a volume of the sandbox, which its agent
+// reaches, and which outlives a restart of the target.
+func (n *node) mounts() bool { return n.fills() || n.cluster.cfg.Wipes && n.spec.Data != "" }
+
+// mount puts the node's data on a volume: one in memory, bounded, where it is to be
+// filled, or else an ordinary one.
+func (n *node) mount(box *engine.Container) {
+	switch {
+	case !n.mounts():
+		return
+	case n.fills():
+		box.Bounded = []engine.Volume{{Path: n.spec.Data, Bytes: dataSize}}
+	default:
+		box.Volumes = append(box.Volumes, n.spec.Data)
 	}
-	return []engine.Volume{{Path: n.spec.Data, Bytes: dataSize}}
+	box.Env = append(box.Env, agent.DataVariable+"="+n.spec.Data)
+	if !slices.Contains(box.Add, "DAC_OVERRIDE") { // the target may keep its directory to itself
+		box.Add = append(box.Add, "DAC_OVERRIDE")
+	}
 }
 
 // cannotTrouble says why a disk cannot be troubled so; "": it can.
@@ -59,10 +73,10 @@ func (n *node) choke(ctx context.Context, full bool) error {
 	if s.Running {
 		return nil
 	}
-	if err := n.cluster.eng.StartContainer(ctx, n.target); err != nil {
+	if err := n.start(ctx); err != nil {
 		return fmt.Errorf("it died of its full disk and cannot be started again: %w", err)
 	}
-	return n.waitReady(ctx)
+	return nil
 }
 
 // tryDisk writes to the node's volume and says what became of that.

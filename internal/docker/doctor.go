@@ -44,7 +44,7 @@ func Examine(ctx context.Context, run string, progress func(format string, args 
 	}
 	h.Engine = fmt.Sprintf("engine %s at %s, %s/%s", info.Version, info.Endpoint, info.OS, info.Arch)
 	began := time.Now()
-	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Fills: true, Progress: progress})
+	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Fills: true, Wipes: true, Progress: progress})
 	if err != nil {
 		return h, err
 	}
@@ -118,20 +118,30 @@ func (c *Cluster) trial(ctx context.Context, s nemesis.State) (nemesis.Measured,
 	return c.fabric.Measure(ctx)
 }
 
-// patient is a target that does nothing but tell the time: an echo of the agent's.
+// patient is a target that does little but tell the time: an echo of the agent's.
 type patient struct{}
 
-const patientPort = 7000
+const (
+	patientPort = 7000
+	patientData = "/data"
+)
 
 func (patient) Spec(string) targets.Spec {
 	return targets.Spec{
 		Image: targets.OwnBinary, Command: []string{"agent", "echo", strconv.Itoa(patientPort)},
-		Port: patientPort, Startup: 20 * time.Second, Clock: agent.VDSO, Data: "/data",
+		Port: patientPort, Startup: 20 * time.Second, Clock: agent.VDSO, Data: patientData,
 	}
 }
 
+// Ready says whether the patient answers, and leaves something on its disk that can be lost.
 func (p patient) Ready(ctx context.Context, n targets.Node) error {
-	_, err := p.Clock(ctx, n)
+	if _, err := p.Clock(ctx, n); err != nil {
+		return err
+	}
+	answer, err := p.ask(ctx, n, "write "+patientData+"/note "+n.Name())
+	if err == nil && answer != "ok" {
+		err = errors.New(answer)
+	}
 	return err
 }
 
@@ -141,24 +151,30 @@ func (patient) Connect(context.Context, targets.Node) (targets.Client, error) {
 	return nil, errors.New("nobody works with this target")
 }
 
-func (patient) Clock(ctx context.Context, n targets.Node) (time.Time, error) {
-	conn, err := n.Dial(ctx)
+func (p patient) Clock(ctx context.Context, n targets.Node) (time.Time, error) {
+	answer, err := p.ask(ctx, n, "clock")
 	if err != nil {
 		return time.Time{}, err
+	}
+	nanos, err := strconv.ParseInt(answer, 10, 64)
+	return time.Unix(0, nanos), err
+}
+
+// ask asks the patient one line.
+func (patient) ask(ctx context.Context, n targets.Node, line string) (string, error) {
+	conn, err := n.Dial(ctx)
+	if err != nil {
+		return "", err
 	}
 	defer func() { _ = conn.Close() }()
 	if d, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(d); err != nil {
-			return time.Time{}, err
+			return "", err
 		}
 	}
-	if _, err := fmt.Fprintln(conn, "clock"); err != nil {
-		return time.Time{}, err
+	if _, err := fmt.Fprintln(conn, line); err != nil {
+		return "", err
 	}
 	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil {
-		return time.Time{}, err
-	}
-	nanos, err := strconv.ParseInt(strings.TrimSpace(answer), 10, 64)
-	return time.Unix(0, nanos), err
+	return strings.TrimSpace(answer), err
 }

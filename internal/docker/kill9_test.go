@@ -29,13 +29,15 @@ var killedUnder = []struct {
 	{"pause", nemesis.State{Paused: []string{"n1", "n2", "n3"}}},
 	{"kill", fallen(nemesis.Kill)},
 	{"stop", fallen(nemesis.Stop)},
+	{"wipe", fallen(nemesis.Wipe)},
 }
 
 // underFault has a runner's nodes made so that a fault can be there, and gives it.
 func underFault(cfg *Config, name string) nemesis.State {
 	e := cfg.System.(*echo)
 	// The run's id in their environment tells the nodes' processes from all others.
-	e.clock, e.data, e.env, cfg.Fills = agent.VDSO, "/data", map[string]string{"OF_RUN": cfg.Run}, true
+	e.clock, e.data, e.env, cfg.Fills = agent.VDSO, "/data", map[string]string{"OF_RUN": cfg.Run}, name != nemesis.Wipe
+	cfg.Wipes = true // with an ordinary volume, where none is filled
 	for _, f := range killedUnder {
 		if f.name == name {
 			return f.state

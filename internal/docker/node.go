@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type node struct {
 	is       atomic.Pointer[string] // what we have made of its process; nil: up
 	choked   atomic.Bool            // its disk was made full
 	stopped  atomic.Bool            // it was last asked to end, not killed
+	wiped    atomic.Pointer[int]    // how many files its disk lost; nil: none since it was last started
+	unwired  atomic.Bool            // it came up with an empty disk, and was not wired since
 }
 
 func (n *node) Name() string { return n.name }
@@ -69,12 +72,7 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 	case n.spec.Clock == agent.VDSO: // it writes into processes, whoever they belong to
 		box.Add = append(box.Add, "SYS_PTRACE", "DAC_OVERRIDE")
 	}
-	if box.Bounded = n.volume(); n.fills() { // the target may keep its directory to itself
-		box.Env = append(box.Env, agent.DataVariable+"="+n.spec.Data)
-		if !slices.Contains(box.Add, "DAC_OVERRIDE") {
-			box.Add = append(box.Add, "DAC_OVERRIDE")
-		}
-	}
+	n.mount(&box)
 	var err error
 	if n.sandbox, err = c.eng.CreateContainer(ctx, box); err != nil {
 		return fmt.Errorf("its sandbox cannot be made: %w", err)
@@ -136,7 +134,7 @@ func (n *node) startTarget(ctx context.Context) error {
 		Labels: c.cfg.labels(roleLabel, targetRole, nodeLabel, n.name),
 		JoinOf: n.sandbox, Memory: n.spec.Memory,
 	}
-	if n.preloads() || n.fills() {
+	if n.preloads() || n.mounts() {
 		box.VolumesOf = n.sandbox
 	}
 	var err error
@@ -173,13 +171,13 @@ func (n *node) putFiles(ctx context.Context) error {
 	return nil
 }
 
+// startup is how long the target may take until it is ready.
+func (n *node) startup() time.Duration { return cmp.Or(max(n.spec.Startup, 0), defaultStartup) }
+
 // waitReady asks the target until it answers, its deadline has passed, or its
 // container has ended.
 func (n *node) waitReady(ctx context.Context) error {
-	limit := n.spec.Startup
-	if limit <= 0 {
-		limit = defaultStartup
-	}
+	limit := n.startup()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {

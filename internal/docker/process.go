@@ -20,7 +20,9 @@ func (f *fabric) cannotBefall(s nemesis.State) []string {
 		case f.byName[d.Node] == nil:
 			why = append(why, "there is no node "+d.Node)
 		case d.By == nemesis.Wipe:
-			why = append(why, "no container is started with an empty disk: its target would have to be wired to the others anew, which nothing here does; the simulated world does it")
+			if no := f.byName[d.Node].cannotWipe(); no != "" {
+				why = append(why, no)
+			}
 		case d.By == nemesis.Crash:
 			why = append(why, "a container cannot lose its power: what it has written stays in this machine's memory; kill is the nearest that can be done, and the simulated world does both")
 		}
@@ -41,43 +43,58 @@ func (n *node) process() string {
 // itself is left as it is; that is for the checkers to judge.
 func (n *node) become(ctx context.Context, want, by string) error {
 	is := n.process()
-	if is == want {
-		return nil
-	}
-	eng := n.cluster.eng
-	steps := map[[2]string][]func() error{}
-	pause := func() error {
-		// A process that is frozen cannot be made ready for a skew any more.
-		if err := n.agent.Ping(ctx); err != nil {
-			return n.explain(err)
-		}
-		return eng.PauseContainer(ctx, n.target)
-	}
-	resume := func() error { return eng.UnpauseContainer(ctx, n.target) }
-	end := func() error { return eng.KillContainer(ctx, n.target) }
-	if by == nemesis.Stop {
-		end = func() error { return eng.StopContainer(ctx, n.target, nemesis.Grace) }
-	}
-	start := func() error {
-		if err := eng.StartContainer(ctx, n.target); err != nil {
-			return err
-		}
-		return n.waitReady(ctx)
-	}
-	steps[[2]string{nemesis.Up, nemesis.Paused}] = []func() error{pause}
-	steps[[2]string{nemesis.Up, nemesis.Down}] = []func() error{end}
-	steps[[2]string{nemesis.Paused, nemesis.Up}] = []func() error{resume}
-	steps[[2]string{nemesis.Paused, nemesis.Down}] = []func() error{resume, end} // the engine ends none that is paused
-	steps[[2]string{nemesis.Down, nemesis.Up}] = []func() error{start}
-	steps[[2]string{nemesis.Down, nemesis.Paused}] = []func() error{start, pause}
-	for _, step := range steps[[2]string{is, want}] {
-		if err := step(); err != nil {
+	for _, step := range n.way(is, want, by) {
+		if err := step(ctx); err != nil {
 			return fmt.Errorf("its process cannot be made %s: %w", want, err)
 		}
 	}
-	n.is.Store(&want)
-	n.stopped.Store(by == nemesis.Stop)
+	if is != want {
+		n.is.Store(&want)
+		n.stopped.Store(by == nemesis.Stop)
+	}
+	if want == nemesis.Up {
+		return n.rejoin(ctx) // if there was no room before
+	}
 	return nil
+}
+
+// way is what leads from one state of the node's process to another.
+func (n *node) way(is, want, by string) (steps []func(context.Context) error) {
+	type list = []func(context.Context) error
+	end := n.kill
+	if by == nemesis.Stop {
+		end = n.stop
+	}
+	steps = map[[2]string]list{
+		{nemesis.Up, nemesis.Paused}:   {n.pause},
+		{nemesis.Up, nemesis.Down}:     {end},
+		{nemesis.Paused, nemesis.Up}:   {n.resume},
+		{nemesis.Paused, nemesis.Down}: {n.resume, end}, // the engine ends none that is paused
+		{nemesis.Down, nemesis.Up}:     {n.start},
+		{nemesis.Down, nemesis.Paused}: {n.start, n.pause},
+	}[[2]string{is, want}]
+	if by == nemesis.Wipe {
+		steps = append(steps, n.wipe)
+	}
+	return steps
+}
+
+func (n *node) pause(ctx context.Context) error {
+	// A process that is frozen cannot be made ready for a skew any more.
+	if err := n.agent.Ping(ctx); err != nil {
+		return n.explain(err)
+	}
+	return n.cluster.eng.PauseContainer(ctx, n.target)
+}
+
+func (n *node) resume(ctx context.Context) error {
+	return n.cluster.eng.UnpauseContainer(ctx, n.target)
+}
+
+func (n *node) kill(ctx context.Context) error { return n.cluster.eng.KillContainer(ctx, n.target) }
+
+func (n *node) stop(ctx context.Context) error {
+	return n.cluster.eng.StopContainer(ctx, n.target, nemesis.Grace)
 }
 
 // killed is the exit status of a container that the engine has killed.
@@ -100,6 +117,7 @@ func (n *node) lookAt(ctx context.Context) (nemesis.Process, error) {
 		case n.process() != nemesis.Down:
 			p.Why = fmt.Sprintf("its container ended by itself, with status %d", s.ExitCode)
 		}
+		n.lookAtDisk(ctx, &p)
 	}
 	return p, nil
 }

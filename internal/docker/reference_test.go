@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -25,12 +26,18 @@ type store struct {
 
 func deployStore(t *testing.T, change ...func(*Config)) *store {
 	t.Helper()
+	return deployStoreWith(t, nil, change...)
+}
+
+func deployStoreWith(t *testing.T, chosen map[string]string, change ...func(*Config)) *store {
+	t.Helper()
 	eng := dockertest.Engine(t)
 	options := map[string]string{}
 	for _, o := range (reference.Target{}).Options() {
 		options[o.Name] = o.Default
 	}
 	options["policy"] = "add-wins"
+	maps.Copy(options, chosen)
 	nodes := []string{"n1", "n2", "n3"}
 	plan, err := reference.Target{}.Configure(targets.Config{Nodes: nodes, Topology: "all-to-all", World: "docker", Options: options})
 	if err != nil {

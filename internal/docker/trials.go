@@ -111,8 +111,14 @@ var trials = []trial{
 			return m.Nodes["n1"].Is == nemesis.Paused && m.Nodes["n2"].Is == nemesis.Up
 		}, nil,
 	},
-	{nemesis.Wipe, "", "", fallen(nemesis.Wipe), isDown, nil},
 	{nemesis.Stop, "", "the engine asks a container to end (SIGTERM), kills it after ten seconds, and starts it again", fallen(nemesis.Stop), isDown, nil},
+	{
+		nemesis.Wipe, "", "as kill, and the agent empties the volume on which a target that says where its data are keeps them, before it is started again",
+		fallen(nemesis.Wipe),
+		func(m nemesis.Measured) bool {
+			return isDown(m) && m.Nodes["n1"].Lost > 0 && m.Nodes["n1"].Kept == 0
+		}, nil,
+	},
 }
 
 func skewedBy(clocks ...nemesis.ClockState) nemesis.State {

@@ -21,7 +21,10 @@ func (c *config) settle() time.Duration {
 	return 2 * resend
 }
 
-var _ targets.Containers = system{}
+var (
+	_ targets.Containers = system{}
+	_ targets.Rejoining  = system{}
+)
 
 // Spec is a container with mlcheck's own binary in it.
 func (s system) Spec(node string) targets.Spec {
@@ -37,4 +40,10 @@ func (s system) Ready(ctx context.Context, n targets.Node) error {
 // Wire tells leaders where their peers are.
 func (s system) Wire(ctx context.Context, nodes []targets.Node) error {
 	return serve.Wire(ctx, nodes, s.cfg.links, serve.Port)
+}
+
+// Rejoin tells a leader that has lost its disk where its peers are: it kept that there.
+// What they know of it and have it asks them itself.
+func (s system) Rejoin(ctx context.Context, node targets.Node, all []targets.Node) error {
+	return serve.Rejoin(ctx, node, all, s.cfg.links, serve.Port)
 }

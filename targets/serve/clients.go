@@ -17,9 +17,10 @@ import (
 // whose first letter no frame begins with: it would be longer than frames may be.
 const (
 	prefix     = "mlcheck "
-	peerPrefix = prefix + "peer " // then: the names of the sender and of the receiver
-	wireLine   = prefix + "wire"  // then a frame: the peers' addresses
-	welcome    = "welcome\n"      // the answer to a peer that is at the right place
+	peerPrefix = prefix + "peer "  // then: the names of the sender and of the receiver
+	wireLine   = prefix + "wire"   // then a frame: the peers' addresses; answered when all links are up
+	rejoinLine = prefix + "rejoin" // the same, answered at once
+	welcome    = "welcome\n"       // the answer to a peer that is at the right place
 )
 
 // helloTime bounds the first line of a connection and the answer to it.
@@ -60,8 +61,8 @@ func (n *node) receive(conn net.Conn) {
 		return
 	}
 	switch words := strings.TrimSuffix(string(line), "\n"); {
-	case words == wireLine:
-		n.takeWiring(conn, r)
+	case words == wireLine, words == rejoinLine:
+		n.takeWiring(conn, r, words == wireLine)
 	case strings.HasPrefix(words, peerPrefix):
 		n.servePeer(conn, r, strings.Fields(words[len(peerPrefix):]))
 	}

@@ -346,11 +346,33 @@ func pair(t *testing.T) (cfg [2]Config, n [2]*running) {
 		n[i] = up(t, cfg[i], "")
 	}
 	for i := range n {
-		if err := tell(t.Context(), n[i], map[string]string{n[1-i].name: n[1-i].address}); err != nil {
+		if err := tell(t.Context(), n[i], wireLine, map[string]string{n[1-i].name: n[1-i].address}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return cfg, n
+}
+
+func TestALeaderThatHasLostItsDiskIsToldItsPeersAlsoWhenNoneAnswers(t *testing.T) {
+	cfg, n := pair(t)
+	for i := range n {
+		n[i].down(t)
+	}
+	if err := os.RemoveAll(cfg[1].Dir); err != nil {
+		t.Fatal(err)
+	}
+	n[1] = up(t, cfg[1], n[1].address)
+	if err := tell(t.Context(), n[1], rejoinLine, map[string]string{"n1": n[0].address}); err != nil {
+		t.Fatalf("it waits for a peer that is down: %v", err)
+	}
+	if peers, err := readPeers(filepath.Join(cfg[1].Dir, peersFile)); err != nil || peers["n1"] != n[0].address {
+		t.Errorf("it does not remember its peers: %v, %v", peers, err)
+	}
+	n[0] = up(t, cfg[0], n[0].address)
+	eventually(t, "n1 hears n2", func() bool {
+		call(t, n[1]).ask("+a")
+		return strings.Contains(call(t, n[0]).ask("?"), "+a")
+	})
 }
 
 func TestPeersTalkAgainAfterOneWasKilledAndNeitherIsWiredAgain(t *testing.T) {
@@ -396,7 +418,7 @@ func TestAPeerThatTakesNothingNeverHoldsUpTheNode(t *testing.T) {
 	})
 	defer func() { l.Close(); close(quit); conns.Wait() }()
 	n := up(t, Config{Node: "n1", System: lists{peers: []string{"n2"}}, Dir: t.TempDir()}, "")
-	if err := tell(t.Context(), n, map[string]string{"n2": l.Addr().String()}); err != nil {
+	if err := tell(t.Context(), n, wireLine, map[string]string{"n2": l.Addr().String()}); err != nil {
 		t.Fatal(err)
 	}
 	c, body := call(t, n), strings.Repeat("x", 64<<10)

@@ -25,6 +25,29 @@ const wireTime = 10 * time.Second
 // direction, since confirmations go backwards; port is where all of them listen. It returns
 // when every link is up, both ways. Nodes remember their peers over restarts.
 func Wire(ctx context.Context, nodes []targets.Node, links []history.Link, port int) error {
+	peers := peersOf(nodes, links, port)
+	errs := make([]error, len(nodes))
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() {
+			if err := tell(ctx, n, wireLine, peers[n.Name()]); err != nil {
+				errs[i] = fmt.Errorf("wiring %s: %w", n.Name(), err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Rejoin tells one node the addresses of those that it has a link with, which it has lost
+// with its disk. It returns when the node has them on its disk; nobody waits for links,
+// since they may be cut.
+func Rejoin(ctx context.Context, node targets.Node, all []targets.Node, links []history.Link, port int) error {
+	return tell(ctx, node, rejoinLine, peersOf(all, links, port)[node.Name()])
+}
+
+// peersOf are by node the addresses of those that it has a link with, by their names.
+func peersOf(nodes []targets.Node, links []history.Link, port int) map[string]map[string]string {
 	peers := map[string]map[string]string{}
 	for _, n := range nodes {
 		peers[n.Name()] = map[string]string{}
@@ -40,21 +63,11 @@ func Wire(ctx context.Context, nodes []targets.Node, links []history.Link, port 
 			}
 		}
 	}
-	errs := make([]error, len(nodes))
-	var wg sync.WaitGroup
-	for i, n := range nodes {
-		wg.Go(func() {
-			if err := tell(ctx, n, peers[n.Name()]); err != nil {
-				errs[i] = fmt.Errorf("wiring %s: %w", n.Name(), err)
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return peers
 }
 
-// tell tells one node its peers' addresses and waits for its links.
-func tell(ctx context.Context, n targets.Node, peers map[string]string) error {
+// tell tells one node its peers' addresses, and waits for what the line promises.
+func tell(ctx context.Context, n targets.Node, line string, peers map[string]string) error {
 	conn, err := n.Dial(ctx)
 	if err != nil {
 		return err
@@ -65,7 +78,7 @@ func tell(ctx context.Context, n targets.Node, peers map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := conn.Write(targets.AppendFrame([]byte(wireLine+"\n"), body)); err != nil {
+	if _, err := conn.Write(targets.AppendFrame([]byte(line+"\n"), body)); err != nil {
 		return err
 	}
 	answer, err := targets.ReadFrame(conn)
@@ -79,9 +92,13 @@ func tell(ctx context.Context, n targets.Node, peers map[string]string) error {
 }
 
 // takeWiring is the other end of tell.
-func (n *node) takeWiring(conn net.Conn, r io.Reader) {
+func (n *node) takeWiring(conn net.Conn, r io.Reader, waits bool) {
 	answer := welcome
-	if err := n.rewire(r); err != nil {
+	links, err := n.rewire(r)
+	if err == nil && waits {
+		err = n.await(links)
+	}
+	if err != nil {
 		answer = err.Error()
 	}
 	_ = conn.SetDeadline(time.Now().Add(helloTime))
@@ -90,28 +107,33 @@ func (n *node) takeWiring(conn net.Conn, r io.Reader) {
 
 var errEnded = errors.New("the node has ended")
 
-func (n *node) rewire(r io.Reader) error {
+// rewire reads the peers' addresses, keeps them, and makes a link to each.
+func (n *node) rewire(r io.Reader) ([]*link, error) {
 	body, err := targets.ReadFrame(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	peers := map[string]string{}
 	if err := json.Unmarshal(body, &peers); err != nil {
-		return fmt.Errorf("the peers are not understood: %w", err)
+		return nil, fmt.Errorf("the peers are not understood: %w", err)
 	}
 	if err := savePeers(filepath.Join(n.cfg.Dir, peersFile), body); err != nil {
-		return err
+		return nil, err
 	}
 	up := make(chan []*link, 1)
 	if !n.do(func() { up <- n.connect(peers) }) {
-		return errEnded
+		return nil, errEnded
 	}
-	var links []*link
 	select {
-	case links = <-up:
+	case links := <-up:
+		return links, nil
 	case <-n.ctx.Done():
-		return errEnded
+		return nil, errEnded
 	}
+}
+
+// await waits until each link has been up.
+func (n *node) await(links []*link) error {
 	late := time.After(wireTime)
 	for _, l := range links {
 		select {
