@@ -21,9 +21,10 @@ func TestRunsWithEveryShapeAndProfileAreProvedAndReplayed(t *testing.T) {
 		sources = append(sources, p.Name)
 	}
 	partition, _ := nemesis.Lookup(nemesis.Partition)
-	for _, shape := range partition.Shapes {
+	for _, shape := range slices.Concat(partition.Shapes, partition.Asked) {
 		sources = append(sources, "partition:"+shape+":every=1s:for=500ms")
 	}
+	sources = append(sources, "link:clients:every=1s:for=500ms")
 	for _, source := range sources {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()

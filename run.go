@@ -332,7 +332,7 @@ func (r *runner) proveHealthy(ctx context.Context) (why string, err error) {
 // unhealthy says what is not proved to be well. What was not measured is not.
 func (r *runner) unhealthy(m nemesis.Measured) string {
 	var bad []string
-	for _, l := range nemesis.Paths(r.conf.Links) {
+	for _, l := range append(nemesis.Paths(r.conf.Links), nemesis.Concerned(r.Faults)...) {
 		switch up, measured := m.Up[l]; {
 		case !measured:
 			bad = append(bad, "nobody could measure whether "+l.From+" reaches "+l.To)

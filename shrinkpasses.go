@@ -278,7 +278,7 @@ func without(t Test, gone string) Test {
 	} else {
 		t.Followers--
 	}
-	renamed := map[string]string{}
+	renamed := map[string]string{nemesis.Clients: nemesis.Clients}
 	for i, name := range nodesOf(t) {
 		renamed[before[i]] = name
 	}

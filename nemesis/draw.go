@@ -18,6 +18,7 @@ type Kind struct {
 	Name   string
 	Help   string
 	Shapes []string // that are drawn
+	Asked  []string // that are drawn only when they are asked for
 	parts  string   // the lists that a fault of this kind has, and no others
 	brief  bool     // so that most of a cycle is left to catch up in
 	draw   func(Draw, *rand.Rand) (shape string, f Fault)
@@ -26,15 +27,15 @@ type Kind struct {
 // Kinds are all kinds of faults, in the order of their names.
 func Kinds() []Kind {
 	return []Kind{
-		{Clock, "one leader's clock jumps by an offset (bump, jump-back), there and back again (strobe) or runs at another rate (drift), or all clocks jump by different offsets (scramble)", []string{bump, back, drift, strobe, scramble}, "clocks", false, drawClock},
-		{Crash, "one leader, some or all lose power: what they had not synced to disk is gone when they start again", whom, "nodes", true, drawProcess},
-		{Disk, "the disk of one leader, of some or of all is full, or slow to sync", []string{"full", "slow"}, "disk and nodes", true, drawDisk},
-		{Kill, "the process of one leader, of some or of all dies, and is started again with all that it wrote", whom, "nodes", true, drawProcess},
-		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy, or bursty for many in a row), double and reorder them (messy), or let few bytes pass (narrow)", linkShapes, "links and impair", false, drawLink},
-		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", "), cutNames(), "links", false, drawPartition},
-		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, "nodes", true, drawProcess},
-		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, "nodes", true, drawProcess},
-		{Wipe, "the process of one leader dies and its disk is lost: it is started again with an empty one, where the target can take that", []string{"one"}, "nodes", true, drawOne},
+		{Clock, "one leader's clock jumps by an offset (bump, jump-back), there and back again (strobe) or runs at another rate (drift), or all clocks jump by different offsets (scramble)", []string{bump, back, drift, strobe, scramble}, nil, "clocks", false, drawClock},
+		{Crash, "one leader, some or all lose power: what they had not synced to disk is gone when they start again", whom, nil, "nodes", true, drawProcess},
+		{Disk, "the disk of one leader, of some or of all is full, or slow to sync", []string{"full", "slow"}, nil, "disk and nodes", true, drawDisk},
+		{Kill, "the process of one leader, of some or of all dies, and is started again with all that it wrote", whom, nil, "nodes", true, drawProcess},
+		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy, or bursty for many in a row), double and reorder them (messy), or let few bytes pass (narrow); clients, only if asked for: those between clients and their leader are slow or lose messages", linkShapes, []string{ofClients}, "links and impair", false, drawLink},
+		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", ") + "; clients, only if asked for: those between clients and their leader", cutNames(), []string{ofClients}, "links", false, drawPartition},
+		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, nil, "nodes", true, drawProcess},
+		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, nil, "nodes", true, drawProcess},
+		{Wipe, "the process of one leader dies and its disk is lost: it is started again with an empty one, where the target can take that", []string{"one"}, nil, "nodes", true, drawOne},
 	}
 }
 
@@ -61,6 +62,8 @@ type Draw struct {
 
 	Followers []string   // those of the Nodes that are no leaders
 	Centers   [][]string // the leaders of each data center; none: they are drawn
+
+	clients bool // the links of clients are among the shapes that are asked for
 }
 
 // Schedule draws the faults of a run: per source one fault a cycle, in force for
@@ -136,7 +139,10 @@ func jitter(r *rand.Rand, d time.Duration) time.Duration {
 
 // Check says what is wrong with a written schedule, in a sentence, or nil.
 func Check(faults []Fault, nodes []string, links []history.Link) error {
-	paths := Paths(links)
+	if slices.Contains(nodes, Clients) {
+		return fmt.Errorf("no node can be called %q: that is the other end of the links of clients", Clients)
+	}
+	paths := append(Paths(links), ClientLinks(nodes)...)
 	for i, f := range faults {
 		where := fmt.Sprintf("fault %d (faults[%d])", f.ID, i)
 		kind, ok := Lookup(f.Kind)
@@ -161,6 +167,9 @@ func Check(faults []Fault, nodes []string, links []history.Link) error {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err := checkImpairment(f.Impair); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		if err := checkStream(f); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 		if err := checkFlap(f); err != nil {

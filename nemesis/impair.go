@@ -237,6 +237,9 @@ var linkShapes = []string{"slow", "tail", "lossy", "bursty", "messy", "narrow"}
 
 // drawLink impairs one link, one way or both, or all of one leader's.
 func drawLink(d Draw, r *rand.Rand) (string, Fault) {
+	if d.clients && r.IntN(2) == 0 {
+		return ofClients, Fault{Links: drawClients(d.network().leaders, r), Impair: drawImpairment([]string{"slow", "tail", "lossy"}[r.IntN(3)], r)}
+	}
 	shape := linkShapes[r.IntN(len(linkShapes))]
 	reach := r.IntN(3)
 	paths := Paths(d.Links)

@@ -222,6 +222,9 @@ func cutNames() []string {
 func drawPartition(d Draw, r *rand.Rand) (string, Fault) {
 	n := d.network()
 	fit := slices.DeleteFunc(cuts(), func(c cut) bool { return !c.fits(n) })
+	if d.clients {
+		fit = append(fit, cut{name: ofClients, links: func(n network, r *rand.Rand) []history.Link { return drawClients(n.leaders, r) }})
+	}
 	if len(fit) == 0 {
 		return "", Fault{}
 	}

@@ -79,8 +79,8 @@ func (s Source) check() error {
 		return fmt.Errorf("no kind of fault is called %q; there are %s, and the profiles %s", s.Kind, strings.Join(KindNames(), ", "), strings.Join(ProfileNames(), ", "))
 	}
 	for _, shape := range s.Shapes {
-		if !slices.Contains(k.Shapes, shape) {
-			return fmt.Errorf("%s has no shape %q; there are %s", s.Kind, shape, strings.Join(k.Shapes, ", "))
+		if all := slices.Concat(k.Shapes, k.Asked); !slices.Contains(all, shape) {
+			return fmt.Errorf("%s has no shape %q; there are %s", s.Kind, shape, strings.Join(all, ", "))
 		}
 	}
 	switch {
@@ -103,6 +103,7 @@ func (s Source) check() error {
 // within is what a source is drawn from: its own bounds go before those of the run.
 func (s Source) within(d Draw) Draw {
 	d.Skew = cmp.Or(s.Skew, d.Skew)
+	d.clients = slices.Contains(s.Shapes, ofClients)
 	if s.Until > 0 {
 		d.Time = min(d.Time, s.Until)
 	}
@@ -111,7 +112,7 @@ func (s Source) within(d Draw) Draw {
 
 // canBe says why none of the shapes that are asked for can be drawn here.
 func (s Source) canBe(d Draw) error {
-	if s.Kind != Partition || len(s.Shapes) == 0 {
+	if s.Kind != Partition || len(s.Shapes) == 0 || slices.Contains(s.Shapes, ofClients) {
 		return nil
 	}
 	var needs []string

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,6 @@ func showHealth(w io.Writer, h docker.Health) {
 func showSimulated(w io.Writer) {
 	fmt.Fprintln(w, "The simulated world (--world sim) needs no engine and makes every kind of fault, in all of its shapes:")
 	for _, k := range nemesis.Kinds() {
-		fmt.Fprintf(w, "  %-15s works  %s\n", k.Name, strings.Join(k.Shapes, ", "))
+		fmt.Fprintf(w, "  %-15s works  %s\n", k.Name, strings.Join(slices.Concat(k.Shapes, k.Asked), ", "))
 	}
 }

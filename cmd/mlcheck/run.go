@@ -95,7 +95,7 @@ func (f *testFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.latency, "latency", "", "how long messages take along some links during the whole run: n1-n2=90ms both ways, n1>n2=90ms one way; several with commas (default: in the simulated world 0.5 to 5.5 ms, drawn; between containers nothing is added)")
 	fl.StringVar(&f.datacenters, "datacenters", "", "which leaders stand together, so that partitions can cut off all of them: n1+n2,n3 (default: drawn, from four leaders on)")
 	fl.StringSliceVar((*[]string)(&f.test.Nemesis), "nemesis", nil, "what goes wrong, drawn from the seed: kinds of faults ("+strings.Join(nemesis.KindNames(), ", ")+
-		"), profiles ("+strings.Join(nemesis.ProfileNames(), ", ")+"), or a kind with shapes and a rhythm: partition:bridge+halves:every=5s:for=2s (also first=, until=, and for clock skew=)")
+		"), profiles ("+strings.Join(nemesis.ProfileNames(), ", ")+"), or a kind with shapes and a rhythm: partition:bridge+halves:every=5s:for=2s (also first=, until=, and for clock skew=); links are those between leaders, those of clients only with partition:clients or link:clients")
 	fl.DurationVar(&f.test.Skew, "skew", 0, "the largest offset of a clock (default 5s)")
 	fl.DurationVar(&f.test.Strobe, "strobe", 0, "the longest time between two jumps of a clock that jumps back and forth; a fifth of it is the shortest (default 1s)")
 	fl.StringSliceVar(&f.test.Claims, "claim", nil, "properties that must hold, beside the target's own claims")

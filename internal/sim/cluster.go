@@ -53,7 +53,9 @@ func Start(cfg Config) *Cluster {
 		c.nodes[path.From].links = append(c.nodes[path.From].links, l)
 	}
 	for _, name := range cfg.Nodes {
-		c.nodes[name].start()
+		n := c.nodes[name]
+		n.asked, n.answered = c.clientLink(nemesis.Clients, name, cfg.Seed), c.clientLink(name, nemesis.Clients, cfg.Seed)
+		n.start()
 	}
 	return c
 }

@@ -15,45 +15,29 @@ import (
 type conn struct {
 	node     *node
 	name     string
+	life     int    // of the node, when it was opened
 	inbox    []byte // at the client, unread
 	outbox   []byte // at the node, not yet a whole frame
 	reader   *task
 	deadline time.Duration // virtual; 0: none
 	closed   bool
-	broken   bool // the node has closed it, and the client has learned of it
-	severed  bool // the node's end is gone
-	up       way  // to the node
-	down     way  // to the client
-}
-
-// way is one direction: nothing arrives before what was sent earlier.
-type way struct {
-	at   time.Duration // when the last of it arrives
-	sent [][]byte      // what has not arrived
-}
-
-// send says when data will arrive, which is after everything that was sent before.
-func (w *way) send(data []byte, soonest time.Duration) time.Duration {
-	w.sent, w.at = append(w.sent, data), max(w.at, soonest)
-	return w.at
-}
-
-func (w *way) arrive() []byte {
-	data := w.sent[0]
-	w.sent = slices.Delete(w.sent, 0, 1)
-	return data
+	ended    error // how the client has learned that nothing more will come; nil: it has not
+	severed  bool  // the node's end is gone
+	up       way   // to the node
+	down     way   // to the client
 }
 
 func (c *conn) latency() time.Duration {
 	return clientLatency + time.Duration(c.node.r.Int64N(int64(clientTail)))
 }
 
+// Write sends also what the client will not wait for: it is under way, and arrives
+// though the connection may be closed by then.
 func (c *conn) Write(p []byte) (int, error) {
-	if c.closed || c.broken {
+	if c.closed || c.ended != nil {
 		return 0, net.ErrClosed
 	}
-	k := &c.node.c.kernel
-	k.agenda.add(k.now, c.up.send(slices.Clone(p), k.now+c.latency()), (*atNode)(c))
+	c.up.send(slices.Clone(p))
 	return len(p), nil
 }
 
@@ -62,15 +46,15 @@ type atNode conn
 
 func (a *atNode) happen() {
 	c := (*conn)(a)
-	data := c.up.arrive()
-	if c.closed || c.severed {
+	data, came := c.up.take()
+	if !came || c.severed || c.life != c.node.life {
 		return
 	}
 	c.outbox = joined(c.outbox, data)
 	for {
 		body, rest, err := targets.CutFrame(c.outbox)
 		if err != nil {
-			c.hangUp()
+			c.hangUp(io.EOF)
 			return
 		}
 		if body == nil {
@@ -89,8 +73,9 @@ func joined(unread, data []byte) []byte {
 	return append(unread, data...)
 }
 
-func (c *conn) hangUp() {
-	c.broken = true
+// hangUp ends both sides at once.
+func (c *conn) hangUp(why error) {
+	c.ended = why
 	delete(c.node.conns, c.name)
 	c.node.c.wake(c.reader)
 }
@@ -99,26 +84,23 @@ func (c *conn) hangUp() {
 // then the end.
 func (c *conn) sever() {
 	c.severed = true
-	k := &c.node.c.kernel
-	c.down.at = max(c.down.at, k.now+c.latency())
-	k.after(c.down.at-k.now, func() {
-		c.broken = true
-		k.wake(c.reader)
-	})
+	c.down.send(nil)
 }
 
-// toClient sends data, which nobody else will change.
-func (c *conn) toClient(data []byte) {
-	k := &c.node.c.kernel
-	k.agenda.add(k.now, c.down.send(data, k.now+c.latency()), (*atClient)(c))
-}
-
-// atClient is the arrival of what the node sent.
+// atClient is the arrival of what the node sent; nothing is the end.
 type atClient conn
 
 func (a *atClient) happen() {
 	c := (*conn)(a)
-	c.inbox = joined(c.inbox, c.down.arrive())
+	data, came := c.down.take()
+	switch {
+	case !came:
+		return
+	case data == nil:
+		c.ended = io.EOF
+	default:
+		c.inbox = joined(c.inbox, data)
+	}
 	c.node.c.wake(c.reader)
 }
 
@@ -128,8 +110,8 @@ func (c *conn) Read(p []byte) (int, error) {
 		switch {
 		case c.closed:
 			return 0, net.ErrClosed
-		case c.broken:
-			return 0, io.EOF
+		case c.ended != nil:
+			return 0, c.ended
 		case c.deadline != 0 && k.now >= c.deadline:
 			return 0, os.ErrDeadlineExceeded
 		}

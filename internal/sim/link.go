@@ -33,8 +33,9 @@ type link struct {
 	dropped int64
 
 	impair   nemesis.Impairment
-	fate     fate  // what an impairment does to each message
-	impaired int64 // messages that it has met
+	fate     fate   // what an impairment does to each message
+	impaired int64  // messages that it has met
+	late     []*way // of clients' connections, what may wait for the link to be well
 
 	probes fate // what becomes of probes changes nothing for messages
 	owed   int  // so many are needed to see what has changed
@@ -63,10 +64,14 @@ func (l *link) become(s nemesis.State) {
 	if impair != l.impair {
 		l.fate, l.probes = fate{r: l.fate.r}, fate{r: l.probes.r}
 	}
-	if impair != l.impair || cut != l.cut {
+	changes := impair != l.impair || cut != l.cut
+	if changes {
 		l.owed = max(impair.Probes(), l.impair.Probes())
 	}
 	l.cut, l.impair, l.reject = cut, impair, s.Rejects(l.Link)
+	if changes && !cut {
+		l.hurry()
+	}
 }
 
 // send puts a message on a link. A cut link swallows it, also when the cut

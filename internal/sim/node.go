@@ -31,7 +31,10 @@ type node struct {
 	clock   nemesis.ClockState
 	conns   map[string]*conn
 	links   []*link // to others
-	r       *rand.Rand
+
+	asked, answered *link // from the clients, and to them
+
+	r *rand.Rand
 }
 
 func newNode(c *Cluster, name string, r *rand.Rand) *node {
@@ -132,7 +135,7 @@ func (n *node) copes(in targets.In, outs []targets.Out) bool {
 
 func (n *node) reply(to string, body []byte) {
 	if cn := n.conns[to]; cn != nil {
-		cn.toClient(targets.AppendFrame(nil, body))
+		cn.down.send(targets.AppendFrame(nil, body))
 	}
 }
 
@@ -210,17 +213,36 @@ func (n *node) Name() string { return n.name }
 func (n *node) Peer() string { return n.name }
 
 // Dial opens a client's connection; it takes one round trip. A node that is
-// paused takes connections, as its kernel does; one that is down refuses them.
+// paused takes connections, as its kernel does; one that is down refuses them. What is
+// lost on the way is sent again, for as long as the client waits.
 func (n *node) Dial(ctx context.Context) (net.Conn, error) {
-	if err := n.c.Sleep(ctx, 2*clientLatency); err != nil {
-		return nil, fmt.Errorf("cannot connect to %s: %w", n.name, err)
+	fails := func(why error) (net.Conn, error) { return nil, fmt.Errorf("cannot connect to %s: %w", n.name, why) }
+	for again := dialedAgain; ; again *= 2 {
+		late, came := n.asked.pass(n.c.now, synSize)
+		if came {
+			var back time.Duration
+			back, came = n.answered.pass(n.c.now+late, synSize)
+			late += back
+		}
+		refused := n.asked.cut && n.asked.reject
+		wait := again
+		if came || refused {
+			wait = 2*clientLatency + late
+		}
+		if err := n.c.Sleep(ctx, wait); err != nil {
+			return fails(err)
+		}
+		if refused {
+			return fails(syscall.ECONNREFUSED)
+		}
+		if came {
+			break
+		}
 	}
 	if n.machine == nil || n.leaving {
 		n.met++
-		return nil, fmt.Errorf("cannot connect to %s: %w", n.name, syscall.ECONNREFUSED)
+		return fails(syscall.ECONNREFUSED)
 	}
 	n.c.conns++
-	cn := &conn{node: n, name: fmt.Sprintf("client-%d", n.c.conns)}
-	n.conns[cn.name] = cn
-	return cn, nil
+	return n.connect(fmt.Sprintf("client-%d", n.c.conns)), nil
 }
