@@ -48,7 +48,14 @@ func TestAFullDiskEndsTheRunAndTearsDown(t *testing.T) {
 			return nil
 		}
 		full = true
-		return fillDisk(filepath.Join(r.dir, historyFile))
+		// What has happened so far is on disk first: the simulated world may be seconds
+		// ahead of whoever writes.
+		return errors.Join(r.rec.Flush(), fillDisk(filepath.Join(r.dir, historyFile)))
+	}
+	s.measure = func(nemesis.Measured) { // once a second, as a run in real time does
+		if full {
+			_ = r.rec.Flush() // the recorder keeps what is wrong
+		}
 	}
 	_, err := r.run(t.Context())
 	if !errors.Is(err, syscall.ENOSPC) {

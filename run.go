@@ -1,6 +1,7 @@
 package mlcheck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ type runner struct {
 	readers  []*session      // by node: who reads there since clients are closed
 	moving   bool            // replication had not come to rest at the deadline
 	stop     func()          // ends the work early: the run cannot go on
-	kept     string
+	kept     string          // the command that removes the nodes, if they are to stay
 	// fastest is how long a probe takes along each link while nothing is wrong:
 	// what an impairment is measured against. Empty: the schedule impairs none.
 	fastest map[history.Link]time.Duration
@@ -107,6 +108,9 @@ func (r *runner) record(ctx context.Context) (err error) {
 		if r.cluster, err = r.deploy(ctx); err != nil {
 			return err
 		}
+	}
+	if keeper, ok := r.cluster.(interface{ RemoveCommand() string }); ok && r.opt.Keep {
+		r.kept = keeper.RemoveCommand()
 	}
 	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
 	if err := r.refuseImpossible(); err != nil {
@@ -175,15 +179,8 @@ func (r *runner) tearDown(ctx context.Context) error {
 	defer cancel()
 	began := time.Now()
 	logs := r.saveLogs(ctx)
-	if keeper, ok := r.cluster.(interface{ RemoveCommand() string }); ok && r.opt.Keep {
-		r.kept = keeper.RemoveCommand()
-	}
 	if err := r.cluster.Close(ctx); err != nil {
-		clean := "mlcheck clean"
-		if r.kept != "" {
-			clean += " --all" // what was to be kept is swept on request only
-		}
-		return fmt.Errorf("tearing down: %w; `%s` removes what is left", err, clean)
+		return fmt.Errorf("tearing down: %w; `%s` removes what is left", err, r.removal())
 	}
 	if r.World == "docker" && r.kept == "" {
 		r.opt.Progress("everything is removed after %.1f s", time.Since(began).Seconds())
@@ -216,7 +213,7 @@ func (r *runner) refuseImpossible() error {
 		}
 	}
 	if len(why) > 0 {
-		return fmt.Errorf("this schedule cannot be made true here: %s; leave that kind of fault out of --nemesis", strings.Join(why, "; "))
+		return fmt.Errorf("this schedule cannot be made true here: %s; leave it out of --nemesis, where a kind's shapes can be named (disk:full); `mlcheck doctor` says what can be done here", strings.Join(why, "; "))
 	}
 	return nil
 }
@@ -247,7 +244,7 @@ func (r *runner) work(ctx context.Context) error {
 		return err
 	}
 	if n.err != nil {
-		return n.err
+		return fmt.Errorf("%w; %s", n.err, r.wayOut())
 	}
 	if len(r.Script) > 0 {
 		r.opt.Progress("%6.1f s  sessions are done: %d operations of the script", r.cluster.Now().Seconds(), len(r.Script))
@@ -281,6 +278,9 @@ func (r *runner) heal(ctx context.Context) error {
 		why, err = r.proveHealthy(ctx)
 		return err
 	}})
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w; %s", err, r.wayOut())
+	}
 	if err != nil {
 		return err
 	}
@@ -294,11 +294,14 @@ func (r *runner) heal(ctx context.Context) error {
 
 // wayOut says what becomes of nodes that do not heal.
 func (r *runner) wayOut() string {
-	if r.opt.Keep {
-		return "the nodes stay as they are (--keep), and `mlcheck clean --all` removes them with their faults"
+	if r.kept != "" {
+		return fmt.Sprintf("the nodes stay as they are (--keep), and `%s` removes them with their faults", r.removal())
 	}
-	return "the nodes are removed, and their faults with them; should anything be left, `mlcheck clean` removes it"
+	return fmt.Sprintf("the nodes are removed, and their faults with them; should anything be left, `%s` removes it", r.removal())
 }
+
+// removal is the command that removes what a run has left.
+func (r *runner) removal() string { return cmp.Or(r.kept, "mlcheck clean") }
 
 const (
 	healTries = 10

@@ -38,6 +38,7 @@ type Run struct {
 	Base    time.Time         // wall clock at the history's time 0; zero: unknown, so log lines cannot be matched
 	Version string            // of the mlcheck that ran
 	Next    []string          // what to try next, a line each
+	Exit    int               // the exit status of a run that could not go on to its end; 0: that of the results
 
 	// Evidence is the folder with the findings' own histories, as a person would
 	// type it; empty: that of the run folder, if there is one.

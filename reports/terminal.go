@@ -311,7 +311,11 @@ func (t *terminal) ending() {
 		t.text("", 0, "The history is damaged: "+visible(r.History.Damage))
 	}
 	if r.Results != nil {
-		t.text(t.paint(bold, fmt.Sprintf("Exit status %d", r.Results.Exit))+": ", len(fmt.Sprintf("Exit status %d: ", r.Results.Exit)), exitWords(r.Results.Exit)+".")
+		exit, words := r.Results.Exit, exitWords(r.Results.Exit)
+		if r.Exit != 0 {
+			exit, words = r.Exit, fmt.Sprintf("the run could not go on to its end, see below. What there is of it would be status %d: %s", exit, words)
+		}
+		t.text(t.paint(bold, fmt.Sprintf("Exit status %d", exit))+": ", len(fmt.Sprintf("Exit status %d: ", exit)), words+".")
 	}
 	if r.Dir != "" {
 		t.line("Report:  %s", visible(filepath.Join(r.Dir, htmlFile)))

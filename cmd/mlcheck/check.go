@@ -105,11 +105,16 @@ func claimsOf(names []string) ([]history.Claim, error) {
 
 // show prints a run folder's results.
 func show(w io.Writer, dir string, next []string) error {
+	return showAs(w, dir, func(r *reports.Run) { r.Next = next })
+}
+
+// showAs prints a run of which more is known than what its folder says.
+func showAs(w io.Writer, dir string, add func(*reports.Run)) error {
 	run, err := reports.Load(dir)
 	if err != nil {
 		return err
 	}
-	run.Next = next
+	add(run)
 	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
 		run.Dir = "" // there is no report to point to
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -316,26 +317,68 @@ func TestKilledAtAnyMomentItLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatWasKeptStaysUntilItIsRemoved(t *testing.T) {
+// TestWhatWasKeptIsHealedAndStaysUntilItIsRemoved: also where the run is interrupted while
+// the server's clock is an hour ahead.
+func TestWhatWasKeptIsHealedAndStaysUntilItIsRemoved(t *testing.T) {
 	eng := dockertest.Engine(t)
 	const seed = 7140
-	p := start(t, "--target", "mariadb", "--leaders", "2", "--time", "2s", "--keep", "--seed", fmt.Sprint(seed))
-	if code := p.exit(t); code != 0 {
+	p := start(t, "--keep", "--seed", fmt.Sprint(seed), "--test", document(t, `
+target: mariadb
+leaders: 2
+time: 5m
+faults: [{id: 1, kind: clock, from: 1s, until: 4m, clocks: [{node: n1, offset: 1h}]}]
+`))
+	p.says(t, "clock: ")
+	server := "mlcheck-" + runOf(t, eng, seed) + "-n1"
+	isOff := func(by time.Duration) func() bool {
+		return func() bool { return (clockOfServer(t, server) - by).Abs() < time.Minute }
+	}
+	eventually(t, "n1's clock is an hour ahead", isOff(time.Hour))
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exit(t); code != 2 {
 		t.Errorf("exit status %d", code)
 	}
 	names := left(t, eng, seed)
-	if !slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "(running)") }) {
+	if !slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "-n1 (running)") }) {
 		t.Errorf("--keep left %v", names)
 	}
-	_, command, found := strings.Cut(p.out.String(), "To remove them: ")
+	if !isOff(0)() {
+		t.Errorf("n1 was kept with a clock that is off by %s", clockOfServer(t, server))
+	}
+	_, remove, found := strings.Cut(p.out.String(), "To remove them: mlcheck ")
 	if !found {
 		t.Fatal("nothing says how to remove the nodes")
 	}
-	command, _, _ = strings.Cut(command, "\n")
-	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
-		t.Errorf("%s: %v: %s", command, err, out)
+	remove, _, _ = strings.Cut(remove, "\n")
+	if said, status := command(t, binary(t), strings.Fields(remove)...); status != 0 {
+		t.Errorf("mlcheck %s: %s", remove, said)
 	}
 	nothingIsLeft(t, eng, seed)
+}
+
+// clockOfServer is how far the clock of the server in a container is off, by what it answers.
+func clockOfServer(t *testing.T, container string) time.Duration {
+	t.Helper()
+	said, status := command(t, "docker", "exec", container, "mariadb", "-umlcheck", "-pmlcheck", "-N", "-e", "SELECT UNIX_TIMESTAMP(NOW(6))")
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(said), 64)
+	if status != 0 || err != nil {
+		t.Fatalf("status %d: %s", status, said)
+	}
+	return time.Until(time.UnixMicro(int64(seconds * 1e6)))
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for range 100 {
+		if so() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("not so after ten seconds: %s", what)
 }
 
 func TestAnImageThatCannotBeHadNamesTheWaysOut(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/mlcheck/mlcheck"
 	"github.com/mlcheck/mlcheck/checker"
 	"github.com/mlcheck/mlcheck/nemesis"
+	"github.com/mlcheck/mlcheck/reports"
 )
 
 // runFlags are the flags of `run` that are not fields of the Test.
@@ -220,8 +221,9 @@ func runTest(cmd *cobra.Command, t mlcheck.Test, f runFlags, bare bool, status *
 	})
 	if err != nil {
 		if o != nil && o.Results != nil {
-			_ = show(out, o.Dir, nil) // the error below matters more
+			_ = showAs(out, o.Dir, func(r *reports.Run) { r.Exit = exitWorld }) // the error below matters more
 		}
+		sayKept(out, o)
 		return err
 	}
 	fmt.Fprintf(out, "run and checked in %.1f s\n\n", time.Since(began).Seconds())
@@ -229,10 +231,15 @@ func runTest(cmd *cobra.Command, t mlcheck.Test, f runFlags, bare bool, status *
 	if err := show(out, o.Dir, next(o, bare)); err != nil {
 		return err
 	}
-	if o.Kept != "" {
+	sayKept(out, o)
+	return nil
+}
+
+// sayKept says how to remove nodes that were kept.
+func sayKept(out io.Writer, o *mlcheck.Outcome) {
+	if o != nil && o.Kept != "" {
 		fmt.Fprintf(out, "The nodes are still up. To remove them: %s\n", o.Kept)
 	}
-	return nil
 }
 
 // next is what to try after this run.

@@ -108,6 +108,34 @@ func Clean(ctx context.Context, all bool) ([]string, error) {
 	return runs, nil
 }
 
+// CleanRuns removes what is there of runs, by their ids, also of those that were kept, and
+// returns the ids of those that it has removed. A run that is going on is an error.
+func CleanRuns(ctx context.Context, runs ...string) (removed []string, err error) {
+	eng, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = eng.Close() }()
+	ctx, cancel := context.WithTimeout(ctx, cleanTime)
+	defer cancel()
+	for _, run := range runs {
+		objects, err := eng.List(ctx, runLabel+"="+run)
+		switch {
+		case err != nil:
+			return removed, err
+		case len(objects) == 0:
+			return removed, fmt.Errorf("nothing is there of a run %s; `docker ps -a --filter label=%s --format '{{.Label %q}}'` lists the runs that are there", run, runLabel, runLabel)
+		case !kept(objects) && lives(objects):
+			return removed, fmt.Errorf("run %s is going on: end its mlcheck, which removes what it made", run)
+		}
+		if err := removeLabelled(ctx, eng, runLabel+"="+run, 0); err != nil {
+			return removed, err
+		}
+		removed = append(removed, run)
+	}
+	return removed, nil
+}
+
 // sweep removes the runs whose objects are condemned, by the engine's clock.
 func sweep(ctx context.Context, eng engine.Engine, condemned func([]engine.Object, time.Time) bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
@@ -144,30 +172,34 @@ func kept(objects []engine.Object) bool {
 	return slices.ContainsFunc(objects, func(o engine.Object) bool { return o.Labels[keepLabel] == "true" })
 }
 
+// lives says whether an agent of a run does.
+func lives(objects []engine.Object) bool {
+	return slices.ContainsFunc(objects, func(o engine.Object) bool { return isAgent(o) && !ended(o) && o.State != "created" })
+}
+
+func isAgent(o engine.Object) bool {
+	return o.Kind == engine.ContainerKind && o.Labels[roleLabel] == agentRole
+}
+
+func ended(o engine.Object) bool {
+	return slices.Contains([]string{"exited", "dead", "removing"}, o.State)
+}
+
 // leftOver says whether a run's objects are of no use to anybody. A run lives as
 // long as one of its agents does, whatever became of the process that began it:
 // process ids say nothing across machines and restarts.
 func leftOver(objects []engine.Object, now time.Time) bool {
-	if kept(objects) {
+	if kept(objects) || lives(objects) {
 		return false
 	}
-	var ended, coming bool
+	var gone, coming bool
 	var youngest time.Time
 	for _, o := range objects {
 		if o.Created.After(youngest) {
 			youngest = o.Created
 		}
-		if o.Kind != engine.ContainerKind || o.Labels[roleLabel] != agentRole {
-			continue
-		}
-		switch o.State {
-		case "exited", "dead", "removing":
-			ended = true
-		case "created":
-			coming = true
-		default:
-			return false
-		}
+		gone = gone || isAgent(o) && ended(o)
+		coming = coming || isAgent(o) && !ended(o)
 	}
-	return ended && !coming || now.Sub(youngest) > orphanAge
+	return gone && !coming || now.Sub(youngest) > orphanAge
 }

@@ -83,9 +83,7 @@ func (c *Cluster) release(ctx context.Context) error {
 }
 
 // RemoveCommand is what removes a cluster that was kept.
-func (c *Cluster) RemoveCommand() string {
-	return fmt.Sprintf("docker rm -fv $(docker ps -aq --filter label=%s=%s) && docker network rm %s", runLabel, c.cfg.Run, c.cfg.name(""))
-}
+func (c *Cluster) RemoveCommand() string { return "mlcheck clean " + c.cfg.Run }
 
 func (c *Cluster) remove(ctx context.Context, settle time.Duration) error {
 	c.hangUp()

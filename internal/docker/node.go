@@ -57,8 +57,9 @@ func (n *node) Peer() string { return n.ip }
 // preloads says whether the clock is skewed by a library.
 func (n *node) preloads() bool { return n.spec.Clock == agent.Libfaketime }
 
-// startSandbox makes and starts the agent's container and asks it what it can do.
-func (n *node) startSandbox(ctx context.Context, image string) error {
+// box is the agent's container: with the capabilities that the node's faults take, and the
+// volumes that it shares with the target.
+func (n *node) box(image string) engine.Container {
 	c := n.cluster
 	box := engine.Container{
 		Name: c.cfg.name("-" + n.name + "-agent"), Image: image, Command: []string{"agent"}, Hostname: n.name,
@@ -73,8 +74,14 @@ func (n *node) startSandbox(ctx context.Context, image string) error {
 		box.Add = append(box.Add, "SYS_PTRACE", "DAC_OVERRIDE")
 	}
 	n.mount(&box)
+	return box
+}
+
+// startSandbox makes and starts the agent's container and asks it what it can do.
+func (n *node) startSandbox(ctx context.Context, image string) error {
+	c := n.cluster
 	var err error
-	if n.sandbox, err = c.eng.CreateContainer(ctx, box); err != nil {
+	if n.sandbox, err = c.eng.CreateContainer(ctx, n.box(image)); err != nil {
 		return fmt.Errorf("its sandbox cannot be made: %w", err)
 	}
 	stream, err := c.eng.Attach(ctx, n.sandbox, &n.stderr)

@@ -21,6 +21,9 @@ const (
 	// linkError is how far off the time of a probe may be: the agents are programs
 	// among others.
 	linkError = 5 * time.Millisecond
+	// stillness is for how long no probe comes when all have come that do: on a busy
+	// machine agents take their time with thousands.
+	stillness = 50 * time.Millisecond
 )
 
 // onPackets says of an impairment what it does to packets.
@@ -109,22 +112,49 @@ func (f *fabric) probe(ctx context.Context) (m nemesis.Measured, err error) {
 			return m, err
 		}
 	}
-	wait := time.Duration(0)
-	for l := range r.cut { // the order does not show: a maximum is taken
-		if r.cut[l] {
-			wait = max(2*firstLook, min(time.Since(sent), patience/10))
+	if wait := r.wait(time.Since(sent)); wait > 0 {
+		if m, err = f.lookIn(ctx, wait, r); err != nil {
+			return m, err
 		}
 	}
-	for l := range r.lossy { // nor here
-		if r.lossy[l] && r.full[l] {
-			wait = max(wait, r.longest-time.Since(sent)+2*linkError)
+	for late := r.mayBeLate(); late && time.Since(sent) < patience+r.longest; {
+		before := m
+		if m, err = f.lookIn(ctx, stillness, r); err != nil {
+			return m, err
+		}
+		late = !maps.Equal(m.Probes, before.Probes)
+	}
+	return m, nil
+}
+
+// wait is how much longer than until now it takes for cut links to be silent for as
+// long as others took to show themselves, and for all that comes on lossy ones.
+func (r round) wait(now time.Duration) (wait time.Duration) {
+	for l := range r.sent { // the order does not show: a maximum is taken
+		switch {
+		case r.cut[l]:
+			wait = max(wait, 2*firstLook, min(now, patience/10))
+		case r.lossy[l] && r.full[l]:
+			wait = max(wait, r.longest-now+2*linkError)
 		}
 	}
-	if wait <= 0 {
-		return m, nil
+	return wait
+}
+
+// mayBeLate says whether nobody knows how many probes are still to come.
+func (r round) mayBeLate() bool {
+	for l := range r.sent { // the order does not show
+		if r.lossy[l] && r.full[l] && !r.cut[l] {
+			return true
+		}
 	}
-	if err := f.cluster.Sleep(ctx, wait); err != nil {
-		return m, err
+	return false
+}
+
+// lookIn looks again after a while.
+func (f *fabric) lookIn(ctx context.Context, after time.Duration, r round) (nemesis.Measured, error) {
+	if err := f.cluster.Sleep(ctx, after); err != nil {
+		return nemesis.Measured{}, err
 	}
 	return f.look(ctx, r)
 }
