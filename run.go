@@ -59,6 +59,9 @@ func Run(ctx context.Context, t Test, o Options) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, left := range p.draw().LeftOut() {
+		o.Progress("%s", left)
+	}
 	r := &runner{plan: p, opt: o, dir: dir}
 	return r.run(ctx)
 }
@@ -213,9 +216,21 @@ func (r *runner) refuseImpossible() error {
 		}
 	}
 	if len(why) > 0 {
-		return fmt.Errorf("this schedule cannot be made true here: %s; leave it out of --nemesis, where a kind's shapes can be named (disk:full); `mlcheck doctor` says what can be done here", strings.Join(why, "; "))
+		return fmt.Errorf("this schedule cannot be made true here: %s; leave it out of --nemesis, where a kind's shapes can be named (disk:full)%s; `mlcheck doctor` says what can be done here", strings.Join(why, "; "), r.unfold())
 	}
 	return nil
+}
+
+// unfold says what the profiles in nemesis stand for: who is to leave something out has to
+// know.
+func (r *runner) unfold() string {
+	var parts []string
+	for _, text := range r.Nemesis {
+		if p, ok := nemesis.LookupProfile(text); ok {
+			parts = append(parts, fmt.Sprintf("; %s stands for %s", p.Name, strings.Join(p.Sources, ",")))
+		}
+	}
+	return strings.Join(parts, "")
 }
 
 // stage notes that the run passes into a stage.
@@ -223,9 +238,18 @@ func (r *runner) stage(name, state, why string) {
 	r.rec.Event(history.Event{Type: history.StageEvent, Stage: name, State: state, Why: why})
 }
 
+// notes are what has to be known of the faults beside what is measured, each without an end.
+func (r *runner) notes() []string {
+	notes := r.draw().LeftOut()
+	if d := r.distorts(); d != "" {
+		notes = append(notes, d)
+	}
+	return notes
+}
+
 // work runs the sessions and the nemesis side by side.
 func (r *runner) work(ctx context.Context) error {
-	r.stage(history.StageWork, "", r.distorts())
+	r.stage(history.StageWork, "", strings.Join(r.notes(), "\n"))
 	r.value.Store(r.lastNumber())
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

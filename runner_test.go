@@ -24,6 +24,7 @@ type stub struct {
 	world.Cluster
 	apply   func(context.Context, nemesis.State) error // nil: the cluster's own
 	measure func(nemesis.Measured)                     // changes what was measured
+	cannot  []string                                   // nil: what the cluster's own says
 	closed  int
 }
 
@@ -51,6 +52,13 @@ func (f stubFabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 		f.s.measure(m)
 	}
 	return m, err
+}
+
+func (f stubFabric) Cannot(st nemesis.State) []string {
+	if f.s.cannot != nil {
+		return f.s.cannot
+	}
+	return f.Fabric.Cannot(st)
 }
 
 func (f stubFabric) Thoroughly(links []history.Link, probes int) {

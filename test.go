@@ -20,6 +20,7 @@ import (
 
 	"github.com/mlcheck/mlcheck/checker"
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/internal/docker"
 	"github.com/mlcheck/mlcheck/internal/suggest"
 	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
@@ -367,8 +368,27 @@ func (p *plan) schedule() error {
 func (p *plan) draw() nemesis.Draw {
 	return nemesis.Draw{
 		Kinds: p.Nemesis, Nodes: p.nodes, Followers: p.params.Followers, Centers: p.Datacenters,
-		Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Strobe: p.Strobe, Seed: p.Seed,
+		Links: p.conf.Links, Time: p.Time, Skew: p.Skew, Strobe: p.Strobe, Seed: p.Seed, Lacks: p.lacks(),
 	}
+}
+
+// lacks is what the Test's world cannot make of this target. The simulated one makes all.
+func (p *plan) lacks() []nemesis.Lack {
+	in, ok := p.conf.System.(targets.Containers)
+	if p.World == "sim" || !ok {
+		return nil
+	}
+	return docker.Lacks(in.Spec(p.nodes[0]))
+}
+
+// LeftOut says which of the faults that Nemesis stands for cannot be made of the Test's
+// target in its world, so that they are not drawn, and why.
+func (t Test) LeftOut() []string {
+	p, err := t.plan()
+	if err != nil {
+		return nil
+	}
+	return p.draw().LeftOut()
 }
 
 // checkDrawn refuses a document that has both a schedule and kinds to draw one

@@ -255,7 +255,7 @@ func TestFaultsAreReportedAsMeasured(t *testing.T) {
 func TestClocksAreReportedAsTheyWereReadAndAFaultWithoutEffectAsIdle(t *testing.T) {
 	h := &history.History{}
 	for i, ev := range []history.Event{
-		{Type: history.StageEvent, Stage: history.StageWork, Why: "timers are slow"},
+		{Type: history.StageEvent, Stage: history.StageWork, Why: "timers are slow\nnothing crashes"},
 		{Fault: 1, Kind: "clock", Phase: history.Planned, Offsets: map[string]int64{"n1": 2e9}, Period: 5e8},
 		{Fault: 1, Kind: "clock", Phase: history.Covered, Why: "n1 was not up while it lasted"},
 		{Fault: 1, Kind: "clock", Phase: history.Healing},
@@ -283,7 +283,7 @@ func TestClocksAreReportedAsTheyWereReadAndAFaultWithoutEffectAsIdle(t *testing.
 	if f := res.Faults[2]; f.State != "not measured" {
 		t.Errorf("nobody saw that it is gone, and yet %+v", f)
 	}
-	if diff := cmp.Diff([]string{"timers are slow"}, res.Notes); diff != "" {
+	if diff := cmp.Diff([]string{"timers are slow", "nothing crashes"}, res.Notes); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -70,7 +70,7 @@ func faultReports(ix *index) []FaultReport {
 func notesOf(h *history.History) (ns []string) {
 	for _, ev := range h.Events {
 		if ev.Type == history.StageEvent && ev.Stage == history.StageWork && ev.Why != "" {
-			ns = append(ns, ev.Why)
+			ns = append(ns, strings.Split(ev.Why, "\n")...)
 		}
 	}
 	return ns

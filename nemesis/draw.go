@@ -62,6 +62,7 @@ type Draw struct {
 
 	Followers []string   // those of the Nodes that are no leaders
 	Centers   [][]string // the leaders of each data center; none: they are drawn
+	Lacks     []Lack     // what the world cannot make, and nothing is drawn of
 
 	clients bool // the links of clients are among the shapes that are asked for
 }
@@ -75,7 +76,7 @@ func (d Draw) Schedule() ([]Fault, error) {
 	case len(d.Kinds) > 0 && len(d.Nodes) == 0:
 		return nil, errors.New("faults cannot be drawn: there are no nodes")
 	}
-	sources, err := Expand(d.Kinds)
+	sources, _, err := d.sources()
 	if err != nil {
 		return nil, err
 	}

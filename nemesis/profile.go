@@ -50,26 +50,54 @@ func ProfileNames() []string {
 // Expand reads kinds, kinds with a rhythm, and profiles, into sources. What comes
 // twice is taken once.
 func Expand(texts []string) ([]Source, error) {
-	var all []Source
-	add := func(text string) error {
+	all, err := expand(texts)
+	var sources []Source
+	for _, a := range all {
+		sources = append(sources, a.Source)
+	}
+	return sources, err
+}
+
+// asked is a source, and the profile that it is of; "": it was asked for itself.
+type asked struct {
+	Source
+	profile string
+}
+
+func expand(texts []string) ([]asked, error) {
+	var all []asked
+	add := func(text, profile string) error {
 		s, err := ParseSource(text)
-		if err == nil && !slices.ContainsFunc(all, func(o Source) bool { return o.String() == s.String() }) {
-			all = append(all, s)
+		switch i := slices.IndexFunc(all, func(o asked) bool { return o.String() == s.String() }); {
+		case err != nil:
+		case i < 0:
+			all = append(all, asked{s, profile})
+		case profile == "":
+			all[i].profile = ""
 		}
 		return err
 	}
 	for _, text := range texts {
-		list := []string{text}
-		if i := slices.IndexFunc(Profiles(), func(p Profile) bool { return p.Name == text }); i >= 0 {
-			list = Profiles()[i].Sources
+		list, profile := []string{text}, ""
+		if p, ok := LookupProfile(text); ok {
+			list, profile = p.Sources, text
 		}
 		for _, one := range list {
-			if err := add(one); err != nil {
+			if err := add(one, profile); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return all, nil
+}
+
+// LookupProfile finds a profile by name.
+func LookupProfile(name string) (Profile, bool) {
+	i := slices.IndexFunc(Profiles(), func(p Profile) bool { return p.Name == name })
+	if i < 0 {
+		return Profile{}, false
+	}
+	return Profiles()[i], true
 }
 
 // Head is the kind, or the profile, that a source's text begins with.

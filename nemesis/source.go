@@ -130,7 +130,8 @@ func (s Source) canBe(d Draw) error {
 // one draws a fault of one of the shapes that are asked for.
 func (s Source) one(k Kind, d Draw, r *rand.Rand) (shape string, f Fault, err error) {
 	for range 10_000 { // shapes that can be are drawn long before
-		if shape, f = k.draw(d, r); len(s.Shapes) == 0 || slices.Contains(s.Shapes, shape) {
+		shape, f = k.draw(d, r)
+		if (len(s.Shapes) == 0 || slices.Contains(s.Shapes, shape)) && d.lacking(s.Kind, shape) == "" {
 			return shape, f, nil
 		}
 	}

@@ -129,7 +129,8 @@ type Spec struct {
 	Memory  int64             // bytes; 0: no limit
 	Startup time.Duration     // deadline for Ready
 	// Data is the directory where the target keeps what it writes, whose disk can be
-	// filled, and lost: it is there and empty at the first start. "": it cannot, and DataWhy says why.
+	// filled, and lost: it is there and empty at the first start, and holds all that the target
+	// remembers. "": it cannot, and DataWhy says why it cannot be filled.
 	Data    string
 	DataWhy string
 	// Clock says how this target's clock can be skewed: "" not at all (ClockWhy says

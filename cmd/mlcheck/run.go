@@ -290,6 +290,9 @@ func printTest(w io.Writer, t mlcheck.Test) error {
 	if t.HasCommand() {
 		fmt.Fprintf(w, "# or: %s\n", t.Command())
 	}
+	for _, left := range t.LeftOut() {
+		fmt.Fprintf(w, "# %s\n", left)
+	}
 	fmt.Fprintf(w, "%s", doc)
 	return nil
 }

@@ -50,11 +50,7 @@ func (n *node) environment() (env []string, preload string) {
 // library that is missing would be passed over by the loader without a word
 // that anybody reads.
 func (n *node) checkClock(ctx context.Context, preload string) error {
-	if n.spec.Clock == "" {
-		n.clockWhy = n.spec.ClockWhy
-		if n.clockWhy == "" {
-			n.clockWhy = "this target's clock cannot be skewed"
-		}
+	if n.clockWhy = neverSkewed(n.spec); n.clockWhy != "" {
 		return nil
 	}
 	if _, ok := n.cluster.cfg.System.(targets.Clocked); !ok {

@@ -50,14 +50,10 @@ func (n *node) cannotTrouble(d nemesis.DiskTrouble) string {
 	switch {
 	case d.Slow > 0:
 		return noSlowDisk
-	case n.spec.Data == "" && n.spec.DataWhy != "":
-		return "no disk can be filled: " + n.spec.DataWhy
-	case n.spec.Data == "":
-		return "no disk can be filled: the target does not say where it keeps its data"
-	case !n.fills():
+	case n.spec.Data != "" && !n.fills():
 		return "no disk can be filled: the nodes were made without a volume for it"
 	}
-	return ""
+	return neverFilled(n.spec)
 }
 
 // choke notes whether the node's disk is full. A target that has died of that is

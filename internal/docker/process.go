@@ -7,6 +7,9 @@ import (
 	"github.com/mlcheck/mlcheck/nemesis"
 )
 
+// noPower is why no container loses its power.
+const noPower = "a container cannot lose its power: what it has written stays in this machine's memory; kill is the nearest that can be done, and the simulated world does both"
+
 // cannotBefall says what of a State the processes of containers cannot suffer.
 func (f *fabric) cannotBefall(s nemesis.State) []string {
 	var why []string
@@ -24,7 +27,7 @@ func (f *fabric) cannotBefall(s nemesis.State) []string {
 				why = append(why, no)
 			}
 		case d.By == nemesis.Crash:
-			why = append(why, "a container cannot lose its power: what it has written stays in this machine's memory; kill is the nearest that can be done, and the simulated world does both")
+			why = append(why, noPower)
 		}
 	}
 	return why

@@ -18,9 +18,7 @@ const files = "files"
 // cannotWipe says why the node cannot lose its disk; "": it can.
 func (n *node) cannotWipe() string {
 	switch {
-	case n.spec.Data == "" && n.spec.DataWhy != "":
-		return "no disk can be lost: " + n.spec.DataWhy
-	case n.spec.Data == "":
+	case n.spec.Data == "": // why it cannot be filled is another matter
 		return "no disk can be lost: the target does not say where it keeps its data"
 	case !n.mounts():
 		return "no disk can be lost: the nodes were made without a volume for it"

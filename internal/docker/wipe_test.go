@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,6 +79,17 @@ func TestAWipedNodeComesUpOnAnEmptyDiskAndIsWiredOnce(t *testing.T) {
 	apply(t, c, nemesis.State{})
 	if has := read(t, n1, "/data/note"); has != "" || !slices.Equal(rejoins.asked, []string{"n1", "n1"}) {
 		t.Errorf("n1 has %q, wired anew: %v", has, rejoins.asked)
+	}
+	rejoins.refuse = errors.New("no donor")
+	apply(t, c, fallen(nemesis.Wipe))
+	err := c.Fabric().Apply(t.Context(), nemesis.State{})
+	if err == nil || !strings.Contains(err.Error(), "node n1") || !strings.Contains(err.Error(), "cannot be wired to the others: no donor") || !strings.Contains(err.Error(), "echo: ready") {
+		t.Errorf("nobody could wire it: %v", err)
+	}
+	rejoins.refuse = nil
+	apply(t, c, nemesis.State{})
+	if n := len(rejoins.asked); n != 4 || measure(t, c).Nodes["n1"].Is != nemesis.Up {
+		t.Errorf("asked %d times, want 4: %v", n, measure(t, c).Nodes["n1"])
 	}
 	behindTheBack(t, c)
 }
