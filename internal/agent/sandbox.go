@@ -41,21 +41,30 @@ func newSandbox(ctx context.Context) (*sandbox, error) {
 	return s, nil
 }
 
-// identify shows the run's token to whoever connects.
+// identify shows the run's token to whoever connects, and then answers with what it
+// hears: so the way of a client is probed.
 func (s *sandbox) identify(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			continue
+		if err == nil {
+			go s.answer(conn)
 		}
-		_ = conn.SetDeadline(time.Now().Add(time.Second))
-		if t := s.token.Load(); t != nil {
-			_, _ = io.WriteString(conn, *t)
+	}
+}
+
+// answerTime bounds what is heard over one connection; probes take less.
+const answerTime = 5 * time.Minute
+
+func (s *sandbox) answer(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(answerTime))
+	if t := s.token.Load(); t != nil {
+		if _, err := io.WriteString(conn, *t); err == nil {
+			_, _ = io.Copy(conn, conn)
 		}
-		_ = conn.Close()
 	}
 }
 

@@ -98,6 +98,9 @@ func (c *Cluster) hangUp() {
 		if n.agent != nil {
 			_ = n.agent.Close()
 		}
+		if n.gate != nil {
+			n.gate.Close()
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/history"
+	"github.com/mlcheck/mlcheck/nemesis"
 	"github.com/mlcheck/mlcheck/targets"
 )
 
@@ -31,6 +32,9 @@ type Config struct {
 	Fills bool
 	// Wipes says that disks are to be emptied: data are on volumes that the agents reach.
 	Wipes bool
+	// Clients says that links of clients are to be cut or impaired: what they say to
+	// nodes passes this program's hands then.
+	Clients bool
 	// Keep leaves the nodes up at Close; see [Cluster.RemoveCommand].
 	Keep bool
 	// Progress is told what happens, in lines, during the start; nil: nobody is.
@@ -68,6 +72,9 @@ func (c *Config) check() (targets.Containers, error) {
 		return nil, errors.New("a cluster needs at least one node")
 	}
 	for i, n := range c.Nodes {
+		if n == nemesis.Clients {
+			return nil, fmt.Errorf("no node can be called %q: that is the other end of the links of clients", n)
+		}
 		if !goodName.MatchString(n) {
 			return nil, fmt.Errorf("%q cannot name a node: letters, digits, '_', '.' and '-' only", n)
 		}

@@ -36,13 +36,23 @@ func (n *node) answers(ctx context.Context) bool {
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(reachTime))
-	token, err := io.ReadAll(io.LimitReader(conn, 1024))
+	return n.isOurs(conn)
+}
+
+// isOurs says whether a connection leads to the agent of this run.
+func (n *node) isOurs(conn net.Conn) bool {
+	token := make([]byte, len(n.cluster.token))
+	_, err := io.ReadFull(conn, token)
 	return err == nil && string(token) == n.cluster.token
 }
 
-// Dial connects a client to the port that the target serves.
-func (n *node) Dial(ctx context.Context) (net.Conn, error) {
-	address := net.JoinHostPort(n.ip, strconv.Itoa(n.spec.Port))
+// Dial connects to the port that the target serves, whatever is wrong with the links
+// of clients.
+func (n *node) Dial(ctx context.Context) (net.Conn, error) { return n.dial(ctx, n.spec.Port) }
+
+// dial connects to a port of the node, on the way that clients take.
+func (n *node) dial(ctx context.Context, port int) (net.Conn, error) {
+	address := net.JoinHostPort(n.ip, strconv.Itoa(port))
 	if !n.pipe {
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	}

@@ -44,7 +44,7 @@ func Examine(ctx context.Context, run string, progress func(format string, args 
 	}
 	h.Engine = fmt.Sprintf("engine %s at %s, %s/%s", info.Version, info.Endpoint, info.OS, info.Arch)
 	began := time.Now()
-	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Fills: true, Wipes: true, Progress: progress})
+	c, err := Start(ctx, Config{Run: run, Target: "doctor", Nodes: []string{"n1", "n2"}, System: patient{}, Clients: true, Fills: true, Wipes: true, Progress: progress})
 	if err != nil {
 		return h, err
 	}

@@ -48,7 +48,15 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			all = append(all, text)
 		}
 	}
-	for _, l := range s.Cut {
+	for _, l := range slices.Concat(s.Cut, linksOf(s)) {
+		if !nemesis.OfClients(l) {
+			continue
+		}
+		if why := f.cannotReach(l); why != "" {
+			say("%s", why)
+		}
+	}
+	for _, l := range withoutClients(s.Cut) {
 		for _, name := range []string{l.From, l.To} {
 			if n := f.byName[name]; n == nil {
 				say("link %s→%s: there is no node %s", l.From, l.To, name)
@@ -57,7 +65,7 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			}
 		}
 	}
-	for _, l := range s.Reject {
+	for _, l := range withoutClients(s.Reject) {
 		if n := f.byName[l.From]; n != nil && n.hello.RefuseWhy != "" {
 			say("no connection can be refused at %s: %s", l.From, n.hello.RefuseWhy)
 		}
@@ -69,7 +77,7 @@ func (f *fabric) Cannot(s nemesis.State) []string {
 			say("no clock can be skewed: %s", n.clockWhy)
 		}
 	}
-	for _, l := range s.Links {
+	for _, l := range withoutClients(linksOf(s)) {
 		for _, name := range []string{l.From, l.To} {
 			if n := f.byName[name]; n == nil {
 				say("link %s→%s: there is no node %s", l.From, l.To, name)
@@ -104,6 +112,9 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	f.owe(s)
 	f.state = s
 	f.mu.Unlock()
+	for _, n := range f.cluster.nodes {
+		n.admit(s)
+	}
 	if err := f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) }); err != nil {
 		return err
 	}
@@ -122,7 +133,7 @@ func (f *fabric) heal(ctx context.Context) error { return f.Apply(ctx, nemesis.S
 // one end lets through in the instant of the change, the other stops.
 func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State {
 	part := agent.State{Generation: generation, Seed: f.cluster.cfg.Seed, Full: s.Disk(n.name).Full}
-	for _, l := range s.Cut {
+	for _, l := range withoutClients(s.Cut) {
 		if l.To == n.name {
 			part.In = append(part.In, f.byName[l.From].ip)
 		}
@@ -215,7 +226,10 @@ func (f *fabric) Measure(ctx context.Context) (nemesis.Measured, error) {
 	if err == nil {
 		m.Refused, err = f.dial(ctx)
 	}
-	wg.Wait()
 	m.Up, m.Dropped, m.Impaired, m.Probes = links.Up, links.Dropped, links.Impaired, links.Probes
+	if err == nil {
+		err = f.probeClients(ctx, &m)
+	}
+	wg.Wait()
 	return m, err
 }

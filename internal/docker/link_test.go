@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func TestTheDoctorTriesEveryKindOfFault(t *testing.T) {
 		}
 	}
 	for _, k := range nemesis.Kinds() {
-		for _, shape := range k.Shapes {
+		for _, shape := range slices.Concat(k.Shapes, k.Asked) {
 			if !found[k.Name+" "] && !found[k.Name+" "+shape] {
 				t.Errorf("%s %s was not tried", k.Name, shape)
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mlcheck/mlcheck/internal/agent"
 	"github.com/mlcheck/mlcheck/internal/engine"
+	"github.com/mlcheck/mlcheck/internal/passage"
 	"github.com/mlcheck/mlcheck/targets"
 )
 
@@ -37,8 +38,9 @@ type node struct {
 	ip      string
 	agent   *agent.Client
 	hello   agent.Reply
-	stderr  tail // of the agent
-	pipe    bool // clients come through an exec in the sandbox
+	stderr  tail          // of the agent
+	pipe    bool          // clients come through an exec in the sandbox
+	gate    *passage.Gate // between it and its clients; nil: nothing is
 	// clockWhy says why this node's clock cannot be skewed; "": it can.
 	clockWhy string
 	is       atomic.Pointer[string] // what we have made of its process; nil: up

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ func onPackets(i nemesis.Impairment) impair.Link {
 // owe notes how many probes it takes to see what a new State changes on links. Health
 // that is asked for once more is to be seen once more: somebody was not content.
 func (f *fabric) owe(next nemesis.State) {
-	for _, l := range f.cluster.cfg.Links {
+	for _, l := range slices.Concat(f.cluster.cfg.Links, f.clientLinks()) {
 		was, is := f.state.Impairs(l), next.Impairs(l)
 		if was != is || f.state.Cuts(l) != next.Cuts(l) {
 			f.changed[l] = max(f.owed[l], was.Probes(), is.Probes())

@@ -11,7 +11,7 @@ import (
 // dial tries a connection along each link whose State is to refuse them.
 func (f *fabric) dial(ctx context.Context) (map[history.Link]bool, error) {
 	f.mu.Lock()
-	links := f.state.Reject
+	links := withoutClients(f.state.Reject)
 	f.mu.Unlock()
 	if len(links) == 0 {
 		return nil, nil

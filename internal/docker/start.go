@@ -95,6 +95,9 @@ func (c *Cluster) deploy(ctx context.Context) error {
 	}
 	for _, name := range c.cfg.Nodes {
 		n := &node{cluster: c, name: name, spec: c.system.Spec(name)}
+		if c.cfg.Clients {
+			n.gate = newGate(name, c.cfg.Seed)
+		}
 		if n.image, err = im.target(ctx, n.spec); err != nil {
 			return err
 		}
@@ -117,7 +120,7 @@ func (c *Cluster) deploy(ctx context.Context) error {
 	if err := c.each(ctx, func(ctx context.Context, n *node) error { return n.waitReady(ctx) }); err != nil {
 		return err
 	}
-	if err := c.system.Wire(ctx, c.Nodes()); err != nil {
+	if err := c.system.Wire(ctx, c.members()); err != nil {
 		return fmt.Errorf("the nodes cannot be wired: %w", err)
 	}
 	if err := c.slowLinks(ctx); err != nil {
@@ -159,8 +162,19 @@ func (c *Cluster) each(ctx context.Context, do func(context.Context, *node) erro
 	return context.Cause(ctx)
 }
 
-// Nodes are the nodes in the order of the configuration.
+// Nodes are the nodes as clients reach them, in the order of the configuration.
 func (c *Cluster) Nodes() []targets.Node {
+	list := c.members()
+	for i, n := range c.nodes {
+		if n.gate != nil {
+			list[i] = guarded{n}
+		}
+	}
+	return list
+}
+
+// members are the nodes in the order of the configuration.
+func (c *Cluster) members() []targets.Node {
 	list := make([]targets.Node, len(c.nodes))
 	for i, n := range c.nodes {
 		list[i] = n

@@ -19,6 +19,9 @@ type trial struct {
 var (
 	there = history.Link{From: "n1", To: "n2"}
 	back  = history.Link{From: "n2", To: "n1"}
+
+	asked    = history.Link{From: nemesis.Clients, To: "n1"}
+	answered = history.Link{From: "n1", To: nemesis.Clients}
 )
 
 // trials are the kinds of faults that a State can hold, in the order of their names.
@@ -93,6 +96,13 @@ var trials = []trial{
 		}, nil,
 	},
 	{
+		nemesis.Link, "clients", "what a client and a node say to each other passes this program, which is slow to pass it on",
+		nemesis.State{Links: []nemesis.LinkState{{Link: asked, Impairment: nemesis.Impairment{Delay: 200 * time.Millisecond}}}},
+		func(m nemesis.Measured) bool {
+			return m.Probes[asked].Least >= 200*time.Millisecond && m.Up[answered] && m.Probes[answered].Least < 100*time.Millisecond
+		}, nil,
+	},
+	{
 		nemesis.Partition, "", "packets are dropped by nftables in each node's own network, one direction at a time",
 		nemesis.State{Cut: []history.Link{there}},
 		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] }, nil,
@@ -103,6 +113,11 @@ var trials = []trial{
 		func(m nemesis.Measured) bool {
 			return m.Refused[there] && m.Refused[back] && !m.Up[there] && !m.Up[back]
 		}, nil,
+	},
+	{
+		nemesis.Partition, "clients", "what a client and a node say to each other passes this program, which holds it up or resets the connection, one direction at a time",
+		nemesis.State{Cut: []history.Link{asked, answered}, Reject: []history.Link{asked}},
+		func(m nemesis.Measured) bool { return m.Refused[asked] && !m.Up[asked] && !m.Up[answered] }, nil,
 	},
 	{
 		nemesis.Pause, "", "the engine freezes the processes of a container",

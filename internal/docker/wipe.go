@@ -71,7 +71,7 @@ func (n *node) rejoin(ctx context.Context) error {
 	if r, ok := n.cluster.system.(targets.Rejoining); ok {
 		bounded, cancel := context.WithTimeout(ctx, n.startup())
 		defer cancel()
-		if err := r.Rejoin(bounded, n, n.cluster.Nodes()); err != nil {
+		if err := r.Rejoin(bounded, n, n.cluster.members()); err != nil {
 			return n.failed(ctx, fmt.Errorf("it has come up with an empty disk and cannot be wired to the others: %w", err))
 		}
 	}
