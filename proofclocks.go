@@ -361,23 +361,30 @@ func (r *runner) clockOver(f nemesis.Fault, phase, why string, m nemesis.Measure
 	r.rec.Event(ev)
 }
 
-// distorts says what a skew does beside what it should: "" where it does no more, as
-// in the simulated world.
+// distorts says what skews do beside what they should: "" where they do no more, as in
+// the simulated world.
 func (r *runner) distorts() string {
 	in, ok := r.conf.System.(targets.Containers)
 	if r.World != "docker" || !ok {
 		return ""
 	}
-	var nodes []string
+	var nodes, notes []string
 	for _, n := range r.nodes {
-		if in.Spec(n).Clock == "vdso" && r.skewed(n) {
+		spec := in.Spec(n)
+		if !r.skewed(n) || spec.Clock != "vdso" {
+			continue
+		}
+		if !spec.Undistorted {
 			nodes = append(nodes, n)
 		}
+		if note := spec.ClockNote; note != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
 	}
-	if len(nodes) == 0 {
-		return ""
+	if len(nodes) > 0 {
+		notes = append([]string{"the clocks of " + strings.Join(nodes, ", ") + " were skewed in the processes' own code for telling the time, while the kernel keeps to the true time: " +
+			"a program that waits until an absolute time of the wall clock (clock_nanosleep, futex or timerfd with CLOCK_REALTIME, and so glibc's pthread_cond_timedwait and sem_timedwait) " +
+			"waits longer by the whole skew while its clock is ahead, and not at all while it is behind"}, notes...)
 	}
-	return "the clocks of " + strings.Join(nodes, ", ") + " were skewed in the processes' own code for telling the time. The kernel keeps to the true time: " +
-		"a program that waits until an absolute time of the wall clock (clock_nanosleep, futex or timerfd with CLOCK_REALTIME, and so glibc's pthread_cond_timedwait and sem_timedwait) " +
-		"waits longer by the whole skew while its clock is ahead, and not at all while it is behind. Programs that wait by the monotonic clock, as all of Go's do, are not affected"
+	return strings.Join(notes, ". ")
 }

@@ -113,3 +113,26 @@ func TestAStrobeThatDoesNotJumpBackIsAbsent(t *testing.T) {
 		}
 	}
 }
+
+// Only where the kernel's own waits are wrong does a report warn of that.
+func TestAReportWarnsOfDistortedWaitsWhereThereAreSome(t *testing.T) {
+	ahead := []nemesis.Fault{numbered(clockFault(time.Second, 2*time.Second, time.Second, 0))[0]}
+	for name, c := range map[string]struct {
+		test Test
+		want string
+	}{
+		"Go programs":           {Test{Target: "reference", World: "docker", Faults: ahead}, ""},
+		"libfaketime":           {Test{Target: "mariadb", Faults: ahead}, ""},
+		"no clock fault":        {Test{Target: "mariadb", Options: opts("image", "mariadb:10.11")}, ""},
+		"somebody else's image": {Test{Target: "mariadb", Options: opts("image", "mariadb:10.11"), Faults: ahead}, "the clocks of n1 were skewed"},
+		"the simulated world":   {Test{Target: "reference", World: "sim", Faults: ahead}, ""},
+	} {
+		p, err := c.test.plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (&runner{plan: p}).distorts(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

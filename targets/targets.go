@@ -139,6 +139,12 @@ type Spec struct {
 	// image, for programs that wait for absolute times of the wall clock.
 	Clock    string
 	ClockWhy string
+	// Undistorted says that the target never waits until an absolute time of the wall
+	// clock. The kernel keeps to the true time in such waits, so that "vdso" makes them
+	// wrong by the whole skew, and reports warn of that; ClockNote is what else they say of
+	// a skew, a sentence without its full stop.
+	Undistorted bool
+	ClockNote   string
 }
 
 // OwnBinary is the image of a target that is part of mlcheck: its own static binary

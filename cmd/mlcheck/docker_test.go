@@ -413,3 +413,42 @@ func TestALeaderThatDoesNotComeUpShowsItsLog(t *testing.T) {
 		t.Error("a run that never was has left a folder")
 	}
 }
+
+// An image of which nothing is known is no obstacle to clock faults; what they do beside is
+// said. Here it is the server that mlcheck builds, under another name.
+func TestAnotherImageOfMariaDBHasItsClocksSkewedAndSaysWhatThatDistorts(t *testing.T) {
+	eng := dockertest.Engine(t)
+	const seed, image = 7200, "mlcheckdkr-other/mariadb:1"
+	if said, status := command(t, "docker", "tag", builtMariaDB(t), image); status != 0 {
+		t.Fatal(said)
+	}
+	t.Cleanup(func() { command(t, "docker", "rmi", image) })
+	p := start(t, "--seed", fmt.Sprint(seed), "--test", document(t, `
+target: mariadb
+leaders: 2
+time: 4s
+options: {image: "`+image+`"}
+faults: [{id: 1, kind: clock, from: 1s, until: 3s, clocks: [{node: n1, offset: 3s}]}]
+`))
+	if code := p.exit(t); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	nothingIsLeft(t, eng, seed)
+	res := load(t, p).Results
+	if f := res.Faults[0]; f.State != "effective" {
+		t.Errorf("the clock fault was %s: %s", f.State, f.Note)
+	}
+	if len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "the clocks of n1 were skewed") || !strings.Contains(res.Notes[0], "error 1205") {
+		t.Errorf("the report notes %q", res.Notes)
+	}
+}
+
+// builtMariaDB is the image that the tests above have had built.
+func builtMariaDB(t *testing.T) string {
+	t.Helper()
+	said, status := command(t, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "mlcheck/mariadb")
+	if status != 0 || said == "" {
+		t.Fatalf("the image is not there: %s", said)
+	}
+	return strings.Fields(said)[0]
+}

@@ -205,7 +205,9 @@ func TestClocksOfProgramsOfEveryLinkageAreSkewedInContainers(t *testing.T) {
 	}{
 		{"ahead", func(i int64) nemesis.ClockState { return nemesis.ClockState{Offset: time.Duration(i+1) * time.Hour} }},
 		{"behind", func(i int64) nemesis.ClockState { return nemesis.ClockState{Offset: -time.Duration(i+1) * time.Minute} }},
-		{"drifting", func(i int64) nemesis.ClockState { return nemesis.ClockState{PPM: 100_000 * (i - 2), Since: c.Now() - 10*time.Second} }},
+		{"drifting", func(i int64) nemesis.ClockState {
+			return nemesis.ClockState{PPM: 100_000 * (i - 2), Since: c.Now() - 10*time.Second}
+		}},
 	} {
 		var state nemesis.State
 		for i, n := range c.nodes {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,14 +64,19 @@ int main(int argc, char **argv) {
 // compiled is the teller as a compiler links it; skipped where there is no such compiler.
 func compiled(t *testing.T, compiler string, flags ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(compiler); err != nil {
-		skip.Because(t, "%s is not here", compiler)
-	}
-	dir := t.TempDir()
-	source, program := filepath.Join(dir, "teller.c"), filepath.Join(dir, "teller")
+	source := filepath.Join(t.TempDir(), "teller.c")
 	if err := os.WriteFile(source, []byte(teller), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return compiledFrom(t, source, compiler, flags...)
+}
+
+func compiledFrom(t *testing.T, source, compiler string, flags ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(compiler); err != nil {
+		skip.Because(t, "%s is not here", compiler)
+	}
+	program := strings.TrimSuffix(source, ".c")
 	out, err := exec.Command(compiler, append(flags, "-O2", "-o", program, source)...).CombinedOutput()
 	if err != nil {
 		skip.Because(t, "%s %v cannot link here: %s", compiler, flags, out)

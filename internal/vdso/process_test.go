@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 		Tell(os.Stdin, os.Stdout)
 	case "watch":
 		watchForOthers()
+	case "wait":
+		waitForAll()
 	default:
 		os.Exit(m.Run())
 	}

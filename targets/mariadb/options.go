@@ -42,7 +42,7 @@ func options() []targets.Option {
 		},
 		{
 			Name: "image",
-			Help: "an image to use in place of the one that mlcheck builds, such as the official mariadb:10.11. It brings no libfaketime, so clocks cannot be skewed then",
+			Help: "an image to use in place of the one that mlcheck builds, such as the official mariadb:10.11. Clocks are then skewed by the vDSO of its processes, not by libfaketime, which makes the server's own timed waits wrong while they are off",
 		},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -49,16 +48,21 @@ func (s *system) Spec(node string) targets.Spec {
 		Startup: 90 * time.Second,
 		DataWhy: "MariaDB waits a minute before it tries a full disk again (its manual, Disk-full errors), so that how long healing takes could not be told from replication that has stopped",
 	}
-	if s.options.image != "" {
-		spec.Image = s.options.image
-		spec.ClockWhy = fmt.Sprintf("the image %s was chosen with -o image and is not known to have libfaketime; without that option mlcheck builds one that has it", s.options.image)
-		return spec
+	own := build()
+	spec.Image, spec.Build, spec.Clock = own.Tag, own, "libfaketime"
+	if image := s.options.image; image != "" && image != own.Tag {
+		spec.Image, spec.Build = image, nil
+		spec.Clock, spec.ClockNote = "vdso", distorted
 	}
-	spec.Build = build()
-	spec.Image = spec.Build.Tag
-	spec.Clock = "libfaketime"
 	return spec
 }
+
+// The server waits by pthread_cond_timedwait until absolute times of the wall clock. Only
+// libfaketime lets those waits see the skew too, so it is what a skew is made by where the
+// image has it, as the one that we build does. Of any other image that is not known: there
+// the vDSO is patched, which needs nothing of the image and makes those waits wrong.
+const distorted = "MariaDB waits so: while its clock is ahead, SLEEP, GET_LOCK, lock waits and a replica's next attempt to connect take longer by the whole skew; while it is behind, lock waits end at once (error 1205), " +
+	"which can stop a replica from applying for good, as the clock of a real machine would not. The image that mlcheck builds, without -o image, has no such distortion"
 
 // command is the server with its options. --no-defaults comes first, and keeps
 // the image's own configuration out: Debian's binds to loopback.
