@@ -56,6 +56,8 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 			parts = append(parts, fmt.Sprintf("%s lost what was not synced: %d", node, lost))
 		case f.Kind == nemesis.Wipe && by == nemesis.Wipe:
 			parts = append(parts, fmt.Sprintf("%s lost its disk, with %d %s", node, lost, cmp.Or(m.Nodes[node].Of, "records")))
+		case f.Kind == nemesis.Wipe && m.Nodes[node].Bare:
+			parts = append(parts, strings.TrimSpace(node+" came up with an empty disk "+m.Nodes[node].Why))
 		case f.Kind == nemesis.Pause && by != "":
 			parts = append(parts, "another fault has "+node+" down")
 		case f.Kind == nemesis.Stop && by == nemesis.Stop && m.Nodes[node].Why != "":

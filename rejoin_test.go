@@ -145,3 +145,25 @@ func TestNobodyWaitsForWhatAPeerHasForgotten(t *testing.T) {
 		t.Errorf("%s: %s", d.Verdict, d.Reason)
 	}
 }
+
+// All disks are lost, one after the other, and each leader has rejoined before the next one
+// loses its own, from leaders that have rejoined themselves.
+func TestEveryLeaderMayLoseItsDiskInTurn(t *testing.T) {
+	for _, test := range rejoining() {
+		test.Nemesis, test.Time, test.Leaders = nil, 10*time.Second, 3
+		for i, node := range []string{"n1", "n2", "n3", "n1"} {
+			from := time.Duration(1+2*i) * time.Second
+			f := wipe(from, from+500*time.Millisecond, node)
+			f.ID = i + 1
+			test.Faults = append(test.Faults, f)
+		}
+		for test.Seed = range seeds(t) {
+			res := judged(t, test)
+			for name, d := range res.Properties {
+				if d.Claimed && d.Verdict == checker.Violated {
+					t.Errorf("%s %v, seed %d: %s is claimed and %s: %s %v", test.Topology, test.Options, test.Seed, name, d.Verdict, d.Reason, d.Findings)
+				}
+			}
+		}
+	}
+}

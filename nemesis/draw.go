@@ -35,7 +35,7 @@ func Kinds() []Kind {
 		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", ") + "; clients, only if asked for: those between clients and their leader", cutNames(), []string{ofClients}, "links", false, drawPartition},
 		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, nil, "nodes", true, drawProcess},
 		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, nil, "nodes", true, drawProcess},
-		{Wipe, "the process of one leader dies and its disk is lost: it is started again with an empty one, where the target can take that", []string{"one"}, nil, "nodes", true, drawOne},
+		{Wipe, "the process of one leader, the same for the whole run, dies and its disk is lost: it is started again with an empty one, where the target can take that", []string{"one"}, nil, "nodes", true, drawVictim},
 	}
 }
 

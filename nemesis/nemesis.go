@@ -133,11 +133,12 @@ type Probes struct {
 // Process is what was found of one node's process.
 type Process struct {
 	Is   string // Up, Paused or Down
-	Why  string // why it is down, where no fault of that kind asked for it
+	Why  string // why it is down, where no fault of that kind asked for it; what it lacks, where it is up
 	Met  int64  // messages, requests and connections that found it paused or down since it last became so; -1: not known
 	Kept int64  // records on its disk; -1: not known
 	Lost int64  // records that were not synced when its power was lost last, or on its disk when that was; -1: not known
 	Of   string // what Kept and Lost count; "": records
+	Bare bool   // it was looked at right before it came up, and had nothing on its disk
 }
 
 // DiskTrial is what became of writing a record and syncing it.

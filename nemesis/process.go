@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"github.com/mlcheck/mlcheck/internal/stream"
 )
 
 // processKinds befall a node's process, from the mildest to the worst.
@@ -85,7 +87,10 @@ func drawProcess(d Draw, r *rand.Rand) (string, Fault) {
 	return "one", Fault{Nodes: []string{nodes[r.IntN(len(nodes))]}}
 }
 
-// drawOne takes one node: what is on no other disk is gone.
-func drawOne(d Draw, r *rand.Rand) (string, Fault) {
-	return "one", Fault{Nodes: []string{d.Nodes[r.IntN(len(d.Nodes))]}}
+// drawVictim takes one node, the same for the whole run: what is on no other disk is gone.
+// Were another disk lost before the first leader has caught up, so would be what only these
+// two had, and nobody could tell that from a loss that is the target's fault.
+func drawVictim(d Draw, _ *rand.Rand) (string, Fault) {
+	nodes := slices.Sorted(slices.Values(d.Nodes))
+	return "one", Fault{Nodes: []string{nodes[stream.New(d.Seed, "nemesis victim").IntN(len(nodes))]}}
 }

@@ -113,8 +113,9 @@ type Containers interface {
 // nodes know the others from their disk: one that was started with an empty disk is
 // wired to them anew.
 type Rejoining interface {
-	// Rejoin is called when the node is ready. Nobody waits for it to catch up: links
-	// may be cut and other nodes down. An error ends the run.
+	// Rejoin is called when the node is ready, also while links are cut and other nodes
+	// are down. It does not wait until the node has caught up. After an error it is
+	// called again when the faults change; one when there are none ends the run.
 	Rejoin(ctx context.Context, node Node, all []Node) error
 }
 

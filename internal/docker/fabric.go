@@ -118,12 +118,16 @@ func (f *fabric) Apply(ctx context.Context, s nemesis.State) error {
 	if err := f.every(func(n *node) error { return n.agent.Apply(ctx, f.share(n, s, generation)) }); err != nil {
 		return err
 	}
-	return f.every(func(n *node) error {
+	err := f.all(func(n *node) error {
 		if err := n.choke(ctx, s.Disk(n.name).Full); err != nil {
 			return err
 		}
 		return n.become(ctx, s.Process(n.name), s.DownBy(n.name))
 	})
+	if err != nil {
+		return err
+	}
+	return f.all(func(n *node) error { return n.rejoin(ctx, s.Healthy()) })
 }
 
 // heal applies the zero State.
@@ -159,8 +163,18 @@ func (f *fabric) share(n *node, s nemesis.State, generation uint64) agent.State 
 	return part
 }
 
-// every does the same for all nodes side by side and joins the errors.
-func (f *fabric) every(do func(*node) error) error {
+// every asks the agents of all nodes side by side and joins the errors.
+func (f *fabric) every(ask func(*node) error) error {
+	return f.all(func(n *node) error {
+		if err := ask(n); err != nil {
+			return n.explain(err)
+		}
+		return nil
+	})
+}
+
+// all does the same for all nodes side by side and joins the errors.
+func (f *fabric) all(do func(*node) error) error {
 	var (
 		wg   sync.WaitGroup
 		errs = make([]error, len(f.cluster.nodes))
@@ -168,7 +182,7 @@ func (f *fabric) every(do func(*node) error) error {
 	for i, n := range f.cluster.nodes {
 		wg.Go(func() {
 			if err := do(n); err != nil {
-				errs[i] = fmt.Errorf("node %s: %w", n.name, n.explain(err))
+				errs[i] = fmt.Errorf("node %s: %w", n.name, err)
 			}
 		})
 	}

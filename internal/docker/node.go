@@ -47,7 +47,9 @@ type node struct {
 	choked   atomic.Bool            // its disk was made full
 	stopped  atomic.Bool            // it was last asked to end, not killed
 	wiped    atomic.Pointer[int]    // how many files its disk lost; nil: none since it was last started
+	bare     atomic.Bool            // it was last started with an empty disk
 	unwired  atomic.Bool            // it came up with an empty disk, and was not wired since
+	alone    atomic.Pointer[string] // why it is not wired yet
 }
 
 func (n *node) Name() string { return n.name }

@@ -55,9 +55,6 @@ func (n *node) become(ctx context.Context, want, by string) error {
 		n.is.Store(&want)
 		n.stopped.Store(by == nemesis.Stop)
 	}
-	if want == nemesis.Up {
-		return n.rejoin(ctx) // if there was no room before
-	}
 	return nil
 }
 
@@ -120,7 +117,7 @@ func (n *node) lookAt(ctx context.Context) (nemesis.Process, error) {
 		case n.process() != nemesis.Down:
 			p.Why = fmt.Sprintf("its container ended by itself, with status %d", s.ExitCode)
 		}
-		n.lookAtDisk(ctx, &p)
 	}
+	n.lookAtDisk(ctx, &p)
 	return p, nil
 }

@@ -42,7 +42,8 @@ func (n *node) wipe(ctx context.Context) error {
 // start starts the node's target, and waits until it is ready; one that has lost its disk
 // on an empty one.
 func (n *node) start(ctx context.Context) error {
-	if n.wiped.Load() != nil {
+	wiped := n.wiped.Load() != nil
+	if wiped {
 		left, err := n.agent.Held(ctx)
 		if err != nil {
 			return n.explain(err)
@@ -56,31 +57,42 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	n.wiped.Store(nil)
-	if err := n.waitReady(ctx); err != nil {
-		return err
-	}
-	return n.rejoin(ctx)
+	n.bare.Store(wiped)
+	return n.waitReady(ctx)
 }
 
 // rejoin has a node wired to the others that has come up with an empty disk, if the target
-// needs that. One whose disk is full is wired when there is room.
-func (n *node) rejoin(ctx context.Context) error {
-	if !n.unwired.Load() || n.choked.Load() {
+// needs that: when it runs and there is room on its disk. Where that fails while other
+// faults are in force it is tried again when they change.
+func (n *node) rejoin(ctx context.Context, healthy bool) error {
+	if !n.unwired.Load() || n.choked.Load() || n.process() != nemesis.Up {
 		return nil
 	}
 	if r, ok := n.cluster.system.(targets.Rejoining); ok {
 		bounded, cancel := context.WithTimeout(ctx, n.startup())
 		defer cancel()
-		if err := r.Rejoin(bounded, n, n.cluster.members()); err != nil {
+		if err := r.Rejoin(bounded, n, n.cluster.members()); err != nil && healthy {
 			return n.failed(ctx, fmt.Errorf("it has come up with an empty disk and cannot be wired to the others: %w", err))
+		} else if err != nil {
+			why := fmt.Sprintf("and is not wired to the others yet: %v", err)
+			n.alone.Store(&why)
+			return nil
 		}
 	}
 	n.unwired.Store(false)
+	n.alone.Store(nil)
 	return nil
 }
 
-// lookAtDisk adds to what is known of a node that is down what is left on its disk.
+// lookAtDisk adds to what is known of a node whether it came up with an empty disk, and of
+// one that is down what is left there.
 func (n *node) lookAtDisk(ctx context.Context, p *nemesis.Process) {
+	if p.Is == nemesis.Up {
+		p.Bare = n.bare.Load()
+		if why := n.alone.Load(); why != nil {
+			p.Why = *why
+		}
+	}
 	lost := n.wiped.Load()
 	if lost == nil {
 		return

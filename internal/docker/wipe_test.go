@@ -82,14 +82,23 @@ func TestAWipedNodeComesUpOnAnEmptyDiskAndIsWiredOnce(t *testing.T) {
 	}
 	rejoins.refuse = errors.New("no donor")
 	apply(t, c, fallen(nemesis.Wipe))
+	apply(t, c, nemesis.State{Cut: links("n1", "n2")})
+	if p := measure(t, c).Nodes["n1"]; p.Is != nemesis.Up || !p.Bare || p.Why != "and is not wired to the others yet: no donor" {
+		t.Errorf("nobody could wire it while a link is cut: %+v", p)
+	}
 	err := c.Fabric().Apply(t.Context(), nemesis.State{})
-	if err == nil || !strings.Contains(err.Error(), "node n1") || !strings.Contains(err.Error(), "cannot be wired to the others: no donor") || !strings.Contains(err.Error(), "echo: ready") {
-		t.Errorf("nobody could wire it: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "node n1: it has come up with an empty disk and cannot be wired to the others: no donor") || !strings.Contains(err.Error(), "echo: ready") {
+		t.Errorf("nobody could wire it when all was well: %v", err)
 	}
 	rejoins.refuse = nil
 	apply(t, c, nemesis.State{})
-	if n := len(rejoins.asked); n != 4 || measure(t, c).Nodes["n1"].Is != nemesis.Up {
-		t.Errorf("asked %d times, want 4: %v", n, measure(t, c).Nodes["n1"])
+	if p := measure(t, c).Nodes["n1"]; len(rejoins.asked) != 5 || p.Is != nemesis.Up || !p.Bare || p.Why != "" {
+		t.Errorf("asked %d times, want 5: %+v", len(rejoins.asked), p)
+	}
+	apply(t, c, fallen(nemesis.Kill))
+	apply(t, c, nemesis.State{})
+	if p := measure(t, c).Nodes["n1"]; p.Is != nemesis.Up || p.Bare || len(rejoins.asked) != 5 {
+		t.Errorf("killed, it keeps its disk: %+v", p)
 	}
 	behindTheBack(t, c)
 }
