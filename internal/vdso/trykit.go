@@ -37,12 +37,17 @@ func (k *Kit) Try(program string, args ...string) (err error) {
 		cancel()
 		_ = cmd.Wait() // it was killed
 	}()
+	answers := bufio.NewReader(out)
+	// Start returns when the kernel closes what the child must not inherit, which is before
+	// it maps the vDSO: one that answers has it.
+	if err := shows(in, answers, 0); err != nil {
+		return err
+	}
 	p, err := k.Patch(cmd.Process.Pid)
 	if err != nil {
 		return fmt.Errorf("a child's clock cannot be patched: %w", err)
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	answers := bufio.NewReader(out)
 	for _, off := range []time.Duration{0, time.Hour, -time.Hour, 0} {
 		if err := p.Set(Clock{Offset: off}); err != nil {
 			return err
@@ -61,11 +66,11 @@ func (k *Kit) Try(program string, args ...string) (err error) {
 func shows(in io.Writer, answers *bufio.Reader, off time.Duration) error {
 	before := time.Now()
 	if _, err := fmt.Fprintln(in); err != nil {
-		return fmt.Errorf("a child whose clock was skewed has ended: %w", err)
+		return fmt.Errorf("a child whose clock was to be skewed has ended: %w", err)
 	}
 	var ns int64
 	if _, err := fmt.Fscanln(answers, &ns); err != nil {
-		return fmt.Errorf("a child whose clock was skewed does not answer: %w", err)
+		return fmt.Errorf("a child whose clock was to be skewed does not answer: %w", err)
 	}
 	after := time.Now()
 	is := time.Unix(0, ns).Add(-off)
