@@ -186,6 +186,11 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	if err := fabric.Apply(ctx, nemesis.At(n.Faults, at)); err != nil {
 		return fmt.Errorf("making faults true at %s: %w", at, err)
 	}
+	for _, f := range n.covered {
+		if f.Active(n.at) && !n.isCovered(f) { // now it shows
+			n.closely(f)
+		}
+	}
 	m, err := n.look(ctx)
 	if err != nil {
 		return fmt.Errorf("measuring faults at %s: %w", at, err)

@@ -41,15 +41,33 @@ func onPackets(i nemesis.Impairment) impair.Link {
 func (f *fabric) owe(next nemesis.State) {
 	for _, l := range slices.Concat(f.cluster.cfg.Links, f.clientLinks()) {
 		was, is := f.state.Impairs(l), next.Impairs(l)
-		if was != is || f.state.Cuts(l) != next.Cuts(l) {
+		switch {
+		case was != is:
 			f.changed[l] = max(f.owed[l], was.Probes(), is.Probes())
 			f.owed[l] = f.changed[l]
+		case f.state.Cuts(l) != next.Cuts(l):
+			f.owed[l] = max(f.owed[l], passing(is))
+			f.changed[l] = max(f.changed[l], f.owed[l])
 		}
 	}
 	if next.Healthy() && f.state.Healthy() {
 		maps.Copy(f.owed, f.changed)
 	}
 }
+
+// passing is how many probes one passes of, if a link is up.
+func passing(i nemesis.Impairment) int {
+	switch {
+	case i.Burst > 0:
+		return manyInBursts
+	case i.Loss > 0:
+		return timingProbes
+	}
+	return agent.Probes
+}
+
+// manyInBursts are more probes than bursts of losses take in a row.
+const manyInBursts = 200
 
 // timingProbes are enough for one of them to be as fast as the link, on a machine
 // that has other work.
@@ -71,6 +89,8 @@ type round struct {
 	sent    map[history.Link]int
 	cut     map[history.Link]bool
 	lossy   map[history.Link]bool
+	narrow  map[history.Link]bool
+	owed    map[history.Link]bool // whether it is up is to be seen
 	full    map[history.Link]bool // as many probes as show what a link does
 	longest time.Duration
 }
@@ -79,12 +99,12 @@ func (f *fabric) newRound() round {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.round++
-	r := round{number: f.round, sent: map[history.Link]int{}, cut: map[history.Link]bool{}, lossy: map[history.Link]bool{}, full: map[history.Link]bool{}}
+	r := round{number: f.round, sent: map[history.Link]int{}, cut: map[history.Link]bool{}, lossy: map[history.Link]bool{}, narrow: map[history.Link]bool{}, owed: map[history.Link]bool{}, full: map[history.Link]bool{}}
 	for _, l := range f.cluster.cfg.Links {
 		i := f.state.Impairs(l)
 		r.sent[l] = max(agent.Probes, f.owed[l])
-		r.full[l] = f.owed[l] > 0
-		r.cut[l], r.lossy[l] = f.state.Cuts(l), i.Loss > 0 || i.Rate > 0
+		r.owed[l], r.full[l] = f.owed[l] > 0, f.owed[l] > 0 && f.owed[l] >= i.Probes()
+		r.cut[l], r.lossy[l], r.narrow[l] = f.state.Cuts(l), i.Loss > 0 || i.Rate > 0, i.Rate > 0
 		r.longest = max(r.longest, i.Longest()+f.cluster.cfg.Latency[l])
 		delete(f.owed, l)
 	}
@@ -161,11 +181,17 @@ func (f *fabric) lookIn(ctx context.Context, after time.Duration, r round) (neme
 }
 
 // settled says whether every link has shown what it can show before its time is up:
-// cut ones show nothing, lossy ones are waited for.
+// cut ones show nothing, of lossy ones no more than one probe is waited for.
 func (f *fabric) settled(r round, m nemesis.Measured) bool {
 	for _, l := range f.cluster.cfg.Links {
-		missing := m.Probes[l].Came < r.sent[l]
-		if missing && !r.cut[l] && !r.lossy[l] {
+		want := r.sent[l]
+		switch {
+		case r.cut[l], r.narrow[l], r.lossy[l] && !r.owed[l]:
+			continue
+		case r.lossy[l]:
+			want = 1
+		}
+		if m.Probes[l].Came < want {
 			return false
 		}
 	}
