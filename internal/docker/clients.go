@@ -79,7 +79,7 @@ func (f *fabric) cannotReach(l history.Link) string {
 }
 
 // probeClients proves the links of clients, where they may be broken: it adds to what
-// was measured.
+// was measured. What cannot be tried is missing there.
 func (f *fabric) probeClients(ctx context.Context, m *nemesis.Measured) error {
 	if !f.cluster.cfg.Clients {
 		return nil
@@ -92,7 +92,8 @@ func (f *fabric) probeClients(ctx context.Context, m *nemesis.Measured) error {
 		sent, longest := f.owedToClients(n)
 		seen, err := n.probeGate(ctx, sent, longest)
 		if err != nil {
-			return fmt.Errorf("the links of its clients cannot be probed: %w", err)
+			f.oweAgain(sent)
+			return context.Cause(ctx) // nobody could try it: it is missing
 		}
 		for l, way := range n.clientWays() {
 			refused, asked := n.refuses(ctx, l, f.asks(l))
@@ -129,6 +130,17 @@ func (f *fabric) owedToClients(n *node) (sent map[history.Link]int, longest time
 	return sent, longest
 }
 
+// oweAgain notes that probes were not sent after all.
+func (f *fabric) oweAgain(sent map[history.Link]int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for l, n := range sent {
+		if n > agent.Probes {
+			f.owed[l] = max(f.owed[l], n)
+		}
+	}
+}
+
 // Probes of clients leave in packs, as those of the agents do.
 const (
 	clientPack    = 8
@@ -152,7 +164,7 @@ type gateProbes struct {
 // pass the gate on the way there, those of answers on the way back, so that each direction
 // is judged alone.
 func (n *node) probeGate(ctx context.Context, sent map[history.Link]int, longest time.Duration) (map[history.Link]nemesis.Probes, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*patience+longest)
+	ctx, cancel := context.WithTimeout(ctx, agent.Lease+longest)
 	defer cancel()
 	conn, err := n.dial(ctx, agent.Port)
 	if err != nil {
@@ -307,8 +319,8 @@ func (a *arrivals) probes() nemesis.Probes {
 	return p
 }
 
-// refusalTime is how long a client waits for an answer that is to be refused.
-const refusalTime = 100 * time.Millisecond
+// refusalLook is how often it is looked whether an answer was refused.
+const refusalLook = 20 * time.Millisecond
 
 // refuses tries, where a link is to reject, whether it does: a client that dials is
 // refused; an answer of the agent does not come, and ends the connection that it came on.
@@ -316,7 +328,7 @@ func (n *node) refuses(ctx context.Context, l history.Link, asked bool) (refused
 	if !asked {
 		return false, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, agent.Lease)
 	defer cancel()
 	toAgent := func(ctx context.Context) (net.Conn, error) { return n.dial(ctx, agent.Port) }
 	gate := n.gate.Quietly()
@@ -334,10 +346,16 @@ func (n *node) refuses(ctx context.Context, l history.Link, asked bool) (refused
 	defer func() { _ = outer.Close() }()
 	client := gate.Wrap(outer)
 	defer func() { _ = client.Close() }()
-	_ = client.SetReadDeadline(time.Now().Add(refusalTime))
-	_, silent := client.Read(make([]byte, 1)) // the token
-	_, gone := outer.Write([]byte{0})
-	return errors.Is(silent, os.ErrDeadlineExceeded) && gone != nil, true
+	for ctx.Err() == nil {
+		_ = client.SetReadDeadline(time.Now().Add(refusalLook))
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, true // the token, or an end of which the client was not to learn
+		}
+		if _, err := outer.Write([]byte{0}); err != nil {
+			return true, true
+		}
+	}
+	return false, true
 }
 
 // clientLinks are the links of clients that may be broken here.
