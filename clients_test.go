@@ -71,32 +71,27 @@ func TestWhatBecomesOfOperationsWhenClientsAreCutOff(t *testing.T) {
 		"answers refused":  {false, true, true, func(soon, late, never int) bool { return soon > 0 && never == 0 }},
 		"both held up":     {true, true, false, func(soon, late, never int) bool { return late > 0 && never == 0 }},
 	} {
-		var soon, late, never int
-		for seed := range uint64(2) {
-			f := ofClients(c.requests, c.answers)
-			f.Reject = c.reject
-			test := Test{
-				Workload: "set", Options: opts("policy", "lww-hlc"), Faults: []nemesis.Fault{f},
-				Time: 6 * time.Second, Timeout: 500 * time.Millisecond, Sessions: 18, Reads: Share(0.3), Seed: seed + 1,
+		f := ofClients(c.requests, c.answers)
+		f.Reject = c.reject
+		r, s := staged(t, Test{
+			Workload: "set", Options: opts("policy", "lww-hlc"), Faults: []nemesis.Fault{f},
+			Time: 6 * time.Second, Timeout: 500 * time.Millisecond, Sessions: 18, Reads: Share(0.3), Seed: 1,
+		})
+		o := finish(t, r, s)
+		if fr := o.Results.Faults[0]; o.Results.Verdict != checker.Holds || fr.State != "effective" || !strings.Contains(fr.What, "clients") {
+			t.Errorf("%s: %s, %+v", name, o.Results.Verdict, fr)
+		}
+		h := recorded(t, r)
+		for k := range h.Len() {
+			op := h.Op(k)
+			if down := op.Start > f.From && op.Start < f.Until && op.Node == "n1"; down && !c.reject && op.Outcome == history.OK && op.End < f.Until {
+				t.Fatalf("%s: an operation got through: %+v", name, op)
 			}
-			r, s := staged(t, test)
-			o := finish(t, r, s)
-			if fr := o.Results.Faults[0]; o.Results.Verdict != checker.Holds || fr.State != "effective" || !strings.Contains(fr.What, "clients") {
-				t.Errorf("%s: %s, %+v", name, o.Results.Verdict, fr)
-			}
-			h := recorded(t, r)
-			a, b, d := unknowns(h, f.Until)
-			soon, late, never = soon+a, late+b, never+d
-			for k := range h.Len() {
-				op := h.Op(k)
-				if down := op.Start > f.From && op.Start < f.Until && op.Node == "n1"; down && !c.reject && op.Outcome == history.OK && op.End < f.Until {
-					t.Fatalf("%s: an operation got through: %+v", name, op)
-				}
-				if op.Outcome != history.OK && op.Node != "n1" {
-					t.Fatalf("%s: clients of another leader are cut off: %+v", name, op)
-				}
+			if op.Outcome != history.OK && op.Node != "n1" {
+				t.Fatalf("%s: clients of another leader are cut off: %+v", name, op)
 			}
 		}
+		soon, late, never := unknowns(h, f.Until)
 		t.Logf("%s: %d at once, %d later, %d never", name, soon, late, never)
 		if !c.expect(soon, late, never) {
 			t.Errorf("%s: of what is unknown %d were seen at once, %d later, %d never", name, soon, late, never)
