@@ -50,7 +50,7 @@ func showHealth(w io.Writer, h docker.Health) {
 		if !a.Works {
 			works = "no   "
 		}
-		fmt.Fprintf(w, "  %-15s %s  %s\n", strings.TrimSpace(a.Kind+" "+a.Shape), works, a.How)
+		fmt.Fprintf(w, "  %-17s %s  %s\n", strings.TrimSpace(a.Kind+" "+a.Shape), works, a.How)
 	}
 	if len(h.Abilities) > 0 {
 		fmt.Fprintf(w, "A pair of nodes was up after %.1f s; it is removed again.\n", h.Deploy.Seconds())
@@ -61,6 +61,6 @@ func showHealth(w io.Writer, h docker.Health) {
 func showSimulated(w io.Writer) {
 	fmt.Fprintln(w, "The simulated world (--world sim) needs no engine and makes every kind of fault, in all of its shapes:")
 	for _, k := range nemesis.Kinds() {
-		fmt.Fprintf(w, "  %-15s works  %s\n", k.Name, strings.Join(slices.Concat(k.Shapes, k.Asked), ", "))
+		fmt.Fprintf(w, "  %-17s works  %s\n", k.Name, strings.Join(slices.Concat(k.Shapes, k.Asked), ", "))
 	}
 }

@@ -117,7 +117,7 @@ func TestAnAgentThatLosesItsRunnerLeavesRightClocks(t *testing.T) {
 				n := loner(t, eng, clock)
 				n.isOffBy(20*time.Second, 0, "at the start")
 				n.must(n.agent.Apply(t.Context(), agent.State{Generation: 1, Clock: &agent.Clock{Offset: time.Hour}}))
-				n.isOffBy(time.Second, time.Hour, "under the fault")
+				n.isOffBy(agent.Lease, time.Hour, "under the fault")
 				n.again()
 				n.isOffBy(agent.Lease, time.Hour, "after a restart")
 				c.lose(n)
