@@ -65,7 +65,10 @@ func newGroups(cfg config) []*group {
 func (m *machine) beginGroups() {
 	for _, g := range m.groups {
 		g.reset(m)
-		if m.life == 1 && g.id == m.me {
+		switch {
+		case m.life > 1:
+			g.home = -1
+		case g.id == m.me:
 			g.role = leads
 		}
 		if !m.cfg.waits() {

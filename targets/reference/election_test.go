@@ -19,8 +19,8 @@ type electing struct {
 	sure  map[[2]uint64]entry // group, position → the entry that counted there
 }
 
-func newElecting(t *rapid.T, defect string) *electing {
-	cfg := config{topology: "all-to-all", policy: lookupPolicy("home"), delivery: fifo, reads: readsDecided, failover: failoverMajority, defect: defect}
+func newElecting(t *rapid.T, failover, defect string) *electing {
+	cfg := config{topology: "all-to-all", policy: lookupPolicy("home"), delivery: fifo, reads: readsDecided, failover: failover, defect: defect}
 	cfg.nodes = []string{"n1", "n2", "n3", "n4", "n5"}[:rapid.SampledFrom([]int{2, 3, 3, 4, 5}).Draw(t, "leaders")]
 	cfg.links, _ = targets.Wire(cfg.topology, cfg.nodes)
 	return &electing{newNet(cfg), map[[2]uint64]int{}, map[[2]uint64]entry{}}
@@ -110,7 +110,7 @@ func (n *electing) together(in func(int) bool, rounds int) {
 
 func TestAnEpochHasOneHomeAndWhatCountedStays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := newElecting(t, noDefect)
+		n := newElecting(t, failoverMajority, noDefect)
 		for range rapid.IntRange(1, 80).Draw(t, "moves") {
 			n.something(t)
 			if why := n.wrong(); why != "" {
@@ -134,12 +134,33 @@ func TestAnEpochHasOneHomeAndWhatCountedStays(t *testing.T) {
 	})
 }
 
+// Leaders that say they are at rest agree, at any time: a home that has just come up
+// again, and leads nobody yet, is not.
+func TestHomesAtRestAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := newElecting(t, rapid.SampledFrom([]string{failoverAsync, failoverMajority}).Draw(t, "failover"), noDefect)
+		for range rapid.IntRange(1, 40).Draw(t, "moves") {
+			n.something(t)
+			if slices.ContainsFunc(n.machines, func(m *machine) bool { return m.unsettled() > 0 }) {
+				continue
+			}
+			for _, key := range []string{"x", "y", "z"} {
+				for i, m := range n.machines {
+					if a, b := n.machines[0].state.read(key, nil), m.state.read(key, nil); !a.Equal(b) {
+						t.Fatalf("all say they are at rest, but %s has %s=%v, n1 %v", n.cfg.nodes[i], key, b, a)
+					}
+				}
+			}
+		}
+	})
+}
+
 // The same net shows an election that does not ask who has what, so it can show something.
 func TestAnElectionThatDoesNotCompareLogsLosesWhatCounted(t *testing.T) {
 	lost := 0
 	for seed := range 200 {
 		rapid.Custom(func(t *rapid.T) bool {
-			n := newElecting(t, homeBehind)
+			n := newElecting(t, failoverMajority, homeBehind)
 			for range 60 {
 				n.something(t)
 				if n.wrong() != "" {
