@@ -121,7 +121,7 @@ func (r *runner) simulate() (world.Cluster, error) {
 func (r *runner) containers(ctx context.Context) (world.Cluster, error) {
 	c, err := docker.Start(ctx, docker.Config{
 		Run: runID(r.dir), Target: r.Target, Nodes: r.nodes, Links: nemesis.Paths(r.conf.Links),
-		System: r.conf.System, Seed: r.Seed, Latency: r.latency, Clients: len(nemesis.Concerned(r.Faults)) > 0, Fills: r.fills(), Wipes: r.wipes(), Keep: r.opt.Keep, Progress: r.opt.Progress,
+		System: r.conf.System, Seed: r.Seed, Latency: r.latency, Clients: len(nemesis.Concerned(r.Faults)) > 0, Fills: r.fills(), Wipes: r.empties(), Keep: r.opt.Keep, Progress: r.opt.Progress,
 	})
 	if err != nil {
 		return nil, err

@@ -75,6 +75,9 @@ func (n *saboteur) ended(f nemesis.Fault, m nemesis.Measured) history.Event {
 	if turns := n.met[f.ID]; turns > 0 {
 		met = max(met, 0) + turns
 	}
+	if f.Kind == nemesis.Member && !n.members.was[f.ID] {
+		met = 0 // what found the node down did so before
+	}
 	if f.Kind == nemesis.Partition {
 		ev.Dropped = met
 	} else {

@@ -7,6 +7,9 @@ const oneCopy = "conv dur upd stale cc cm ccv ryw mr mw wfr lin del dup"
 // full or slow, beside what takes leaders down.
 const impaired = "link disk clock kill crash"
 
+// leaving is leaders that leave and join, with others cut off and down.
+const leaving = "member partition clock kill crash"
+
 // morePromises are the rows with failover, with followers, under other faults, and
 // those that PROPERTIES corrects.
 var morePromises = []promise{
@@ -40,4 +43,6 @@ var morePromises = []promise{
 	row("home, failover by majority, links and disks impaired", opts("policy", "home", "failover", "majority"), "all-to-all", stay, registers, oneCopy+" fold", "").under(impaired),
 	row("certify, reads through the order, links and disks impaired", opts("policy", "certify"), "all-to-all", stay, registers, oneCopy, "").under(impaired),
 	row("lww-hlc, causal, links and disks impaired, acknowledged or visible before it is on disk", opts("policy", "lww-hlc", "delivery", "causal", "durability", "never"), "all-to-all", stay, registers, "conv dup", "dur cc ccv ryw mr lin").under(impaired),
+
+	row("lww-hlc, anti-entropy, leaders leave and join", opts("policy", "lww-hlc", "delivery", "anti-entropy", "members", "on"), "all-to-all", stay, registers, "conv dur stale fold ryw mr del dup", "upd cm lin").under(leaving),
 }

@@ -1,6 +1,7 @@
 package mlcheck
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,16 +16,21 @@ import (
 type look struct {
 	nemesis.Measured
 	from, to time.Duration
+	views    map[string]view // by leader, where any is out
 }
 
 func (n *saboteur) look(ctx context.Context) (look, error) {
 	from := n.cluster.Now()
 	m, err := n.cluster.Fabric().Measure(ctx)
 	n.timeLinks(m)
+	l := look{Measured: m, from: from, to: n.cluster.Now()}
 	if m.Read > 0 { // probes take much longer than it takes to read clocks
-		return look{m, m.Read, m.Read}, err
+		l.from, l.to = m.Read, m.Read
 	}
-	return look{m, from, n.cluster.Now()}, err
+	if len(n.members.left) > 0 {
+		l.views = n.views(ctx, n.state())
+	}
+	return l, err
 }
 
 // describe is a fault in a phase, as the history has it.
@@ -51,9 +57,9 @@ func describe(f nemesis.Fault, phase string) history.Event {
 // their own, which may take longer.
 func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	phase := good
-	why := n.differs(f, nemesis.At(n.Faults, n.at), m)
+	why := n.differs(f, n.state(), m)
 	if why == "" && good == history.Effective {
-		why = tooFew(f, nemesis.At(n.Faults, n.at), m.Measured)
+		why = cmp.Or(tooFew(f, n.state(), m.Measured), n.nobodySays(f, m))
 	}
 	if why != "" {
 		phase = bad
@@ -63,13 +69,13 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 	ev.Why = why
 	switch {
 	case f.Impair != nil && why == "":
-		ev.Why = ofLinks(f, phase, nemesis.At(n.Faults, n.at), m.Measured)
-	case phase == history.Healed && slices.ContainsFunc(f.Links, nemesis.At(n.Faults, n.at).Cuts):
+		ev.Why = ofLinks(f, phase, n.state(), m.Measured)
+	case phase == history.Healed && slices.ContainsFunc(f.Links, n.state().Cuts):
 		ev.Why = "another fault still cuts a link of this one"
 	case phase == history.Healed && f.Flap > 0:
 		ev.Why = ofTurns(f)
 	case f.Disk == nil && len(f.Nodes) > 0 && ev.Why == "":
-		ev.Why = ofProcesses(f, nemesis.At(n.Faults, n.at), m.Measured)
+		ev.Why = ofProcesses(f, n.state(), m.Measured)
 	}
 	n.gone[f.ID] = n.gone[f.ID] || phase == history.Absent // once said is enough
 	n.rec.Event(ev)
@@ -80,6 +86,7 @@ func (n *saboteur) judge(f nemesis.Fault, m look, good, bad string) {
 func (n *saboteur) differs(f nemesis.Fault, s nemesis.State, m look) string {
 	bad := append(n.linksDiffer(f, s, m.Measured), processesDiffer(f, s, m.Measured)...)
 	bad = append(bad, disksDiffer(f, s, m.Measured)...)
+	bad = append(bad, n.membersDiffer(f, s, m)...)
 	for _, l := range f.Links {
 		if f.Impair != nil {
 			break

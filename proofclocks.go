@@ -153,7 +153,7 @@ func (n *saboteur) proveClocks(m look) {
 
 // proveClock holds a look against one node's clock under a fault.
 func (n *saboteur) proveClock(p *clockProof, c nemesis.Skew, m look) {
-	s, is := nemesis.At(n.Faults, n.at), p.nodes[c.Node]
+	s, is := n.state(), p.nodes[c.Node]
 	if is.complete(c) || !runs(s, c.Node, m) {
 		return
 	}
@@ -190,7 +190,7 @@ func runs(s nemesis.State, node string, m look) bool {
 // without is the State that another fault's absence would make.
 func (n *saboteur) without(id int) nemesis.State {
 	others := slices.DeleteFunc(slices.Clone(n.Faults), func(g nemesis.Fault) bool { return g.ID == id })
-	return nemesis.At(others, n.at)
+	return nemesis.At(others, n.at).With(n.members.left)
 }
 
 // clocksDiffer says which clocks of a fault are not what the State asks for, where
@@ -326,7 +326,7 @@ func (n *saboteur) clockEvent(p *clockProof, phase, why string) {
 
 // proveHealed holds a look against the clock faults that are over.
 func (n *saboteur) proveHealed(m look) {
-	s := nemesis.At(n.Faults, n.at)
+	s := n.state()
 	n.unhealed = slices.DeleteFunc(n.unhealed, func(f nemesis.Fault) bool {
 		if slices.ContainsFunc(f.Clocks, func(c nemesis.Skew) bool { return !runs(s, c.Node, m) }) {
 			return false // until all are up again, or all is healed

@@ -17,7 +17,7 @@ const linkError = 2 * time.Millisecond
 // timeLinks notes how fast links are that nothing impairs: the least time that any
 // probe took, since a busy machine can make it more and nothing makes it less.
 func (n *saboteur) timeLinks(m nemesis.Measured) {
-	s := nemesis.At(n.Faults, n.at)
+	s := n.state()
 	if n.fastest == nil {
 		n.fastest = map[history.Link]time.Duration{}
 	}
@@ -197,7 +197,7 @@ func (n *saboteur) closely(f nemesis.Fault) {
 	if !ok || f.Impair == nil {
 		return
 	}
-	s, probes := nemesis.At(n.Faults, n.at), 0
+	s, probes := n.state(), 0
 	for _, l := range f.Links {
 		probes = max(probes, s.Impairs(l).Probes())
 	}
@@ -218,7 +218,7 @@ func (n *saboteur) cover(f nemesis.Fault) bool {
 }
 
 func (n *saboteur) isCovered(f nemesis.Fault) bool {
-	now := nemesis.At(n.Faults, n.at)
+	now := n.state()
 	return f.Impair != nil && !slices.ContainsFunc(f.Links, func(l history.Link) bool { return !now.Cuts(l) })
 }
 

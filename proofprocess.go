@@ -22,7 +22,7 @@ func processesDiffer(f nemesis.Fault, s nemesis.State, m nemesis.Measured) []str
 			bad = append(bad, "nobody could see whether "+node+" runs")
 		case p.Is == nemesis.Down && s.Disk(node).Full:
 			// It has died of that, which no fault of its process can undo.
-		case want == nemesis.Down && s.DownBy(node) == nemesis.Wipe && p.Kept != 0:
+		case want == nemesis.Down && nemesis.Empties(s.DownBy(node)) && p.Kept != 0:
 			bad = append(bad, notEmpty(node, p))
 		case p.Is != want:
 			bad = append(bad, fmt.Sprintf("%s is %s, not %s", node, p.Is, want))
@@ -39,9 +39,14 @@ func notEmpty(node string, p nemesis.Process) string {
 	return fmt.Sprintf("%s still has %d %s on its disk", node, p.Kept, cmp.Or(p.Of, "records"))
 }
 
-// wipes says whether the schedule empties any disk.
+// wipes says whether the schedule has any disk lost.
 func (p *plan) wipes() bool {
 	return slices.ContainsFunc(p.Faults, func(f nemesis.Fault) bool { return f.Kind == nemesis.Wipe })
+}
+
+// empties says whether the schedule empties any disk.
+func (p *plan) empties() bool {
+	return slices.ContainsFunc(p.Faults, func(f nemesis.Fault) bool { return nemesis.Empties(f.Kind) })
 }
 
 // ofProcesses is what else there is to say of a fault of processes that is as it
@@ -56,6 +61,10 @@ func ofProcesses(f nemesis.Fault, s nemesis.State, m nemesis.Measured) string {
 			parts = append(parts, fmt.Sprintf("%s lost what was not synced: %d", node, lost))
 		case f.Kind == nemesis.Wipe && by == nemesis.Wipe:
 			parts = append(parts, fmt.Sprintf("%s lost its disk, with %d %s", node, lost, cmp.Or(m.Nodes[node].Of, "records")))
+		case f.Kind == nemesis.Member && by == nemesis.Member:
+			parts = append(parts, fmt.Sprintf("%s is out by the word of every other leader that runs, and its disk, with %d %s, was emptied", node, lost, cmp.Or(m.Nodes[node].Of, "records")))
+		case f.Kind != nemesis.Member && by == nemesis.Member:
+			parts = append(parts, node+" is out of the topology")
 		case f.Kind == nemesis.Wipe && m.Nodes[node].Bare:
 			parts = append(parts, strings.TrimSpace(node+" came up with an empty disk "+m.Nodes[node].Why))
 		case f.Kind == nemesis.Pause && by != "":

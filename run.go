@@ -103,6 +103,7 @@ type runner struct {
 	// unhealed are the clock faults that are over, but nobody has seen it yet: their
 	// nodes did not run.
 	unhealed []nemesis.Fault
+	members  membership
 }
 
 // record does everything up to the sealed history.
@@ -207,8 +208,12 @@ func (r *runner) saveLogs(ctx context.Context) error {
 func (r *runner) refuseImpossible() error {
 	seen := map[string]bool{}
 	var why []string
+	var states []nemesis.State
 	for _, at := range nemesis.Edges(r.Faults) {
-		for _, w := range r.cluster.Fabric().Cannot(nemesis.At(r.Faults, at)) {
+		states = append(states, mayBe(r.Faults, at)...)
+	}
+	for _, s := range states {
+		for _, w := range r.cluster.Fabric().Cannot(s) {
 			if !seen[w] {
 				seen[w] = true
 				why = append(why, w)
@@ -334,7 +339,11 @@ const (
 
 func (r *runner) proveHealthy(ctx context.Context) (why string, err error) {
 	fabric := r.cluster.Fabric()
-	for try := range healTries {
+	tries := healTries
+	if len(r.members.joining) > 0 {
+		tries *= 4 // to join takes its time
+	}
+	for try := range tries {
 		if try > 0 {
 			if err := r.cluster.Sleep(ctx, healPause); err != nil {
 				return "", err
@@ -348,7 +357,7 @@ func (r *runner) proveHealthy(ctx context.Context) (why string, err error) {
 			return "", fmt.Errorf("proving that all is healed: %w", err)
 		}
 		r.noteClocks(m)
-		if why = r.unhealthy(m); why == "" {
+		if why = cmp.Or(r.unhealthy(m), r.joinAgain(ctx, nemesis.State{})); why == "" {
 			r.allClocksHealed(m)
 			return "", nil
 		}

@@ -38,6 +38,7 @@ type saboteur struct {
 }
 
 func newSaboteur(r *runner) *saboteur {
+	r.members.was = map[int]bool{}
 	return &saboteur{runner: r, at: -1, before: map[int]int64{}, met: map[int]int64{}, gone: map[int]bool{}}
 }
 
@@ -114,9 +115,9 @@ func (n *saboteur) measureUntil(ctx context.Context, until time.Duration) error 
 		}
 		wait := until - now
 		if wait <= clockEvery+clockClear {
-			return n.cluster.Sleep(ctx, wait)
+			return n.rest(ctx, wait)
 		}
-		if err := n.cluster.Sleep(ctx, clockEvery); err != nil {
+		if err := n.rest(ctx, clockEvery); err != nil {
 			return err
 		}
 		if err := n.lookAtClocks(ctx); err != nil {
@@ -170,6 +171,7 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 	n.pausing(turning, at, before.Measured)
 	for _, f := range ending {
 		n.concludeClocks(f)
+		n.callOff(f)
 		n.rec.Event(n.ended(f, before.Measured))
 	}
 	wrong := map[int]string{} // what of a fault was so before it
@@ -181,9 +183,10 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		n.opt.Progress("%6.1f s  %s: %s", n.cluster.Now().Seconds(), f.Kind, f)
 		n.rec.Event(describe(f, history.Planned))
 	}
-	were := nemesis.At(n.Faults, n.at)
+	were := n.state()
 	n.at = at
-	if err := fabric.Apply(ctx, nemesis.At(n.Faults, at)); err != nil {
+	n.stillOut()
+	if err := fabric.Apply(ctx, n.state()); err != nil {
 		return fmt.Errorf("making faults true at %s: %w", at, err)
 	}
 	for _, f := range n.covered {
@@ -201,6 +204,8 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 		switch {
 		case wrong[f.ID] != "":
 			n.notThere(f, wrong[f.ID])
+		case f.Kind == nemesis.Member:
+			n.begins(f)
 		case len(f.Clocks) > 0:
 			n.proving = append(n.proving, newClockProof(f))
 		case !n.cover(f):
@@ -217,18 +222,25 @@ func (n *saboteur) edge(ctx context.Context, at time.Duration) error {
 			n.unhealed = append(n.unhealed, f)
 			continue
 		}
+		if f.Kind == nemesis.Member {
+			n.members.joining = append(n.members.joining, f)
+			continue
+		}
 		if err := n.judgeEdge(ctx, f, m, history.Healed, history.Stuck); err != nil {
 			return err
 		}
 	}
 	n.proveClocks(m)
-	return n.watch(ctx, m, slices.Concat(starting, ending, turning)...)
+	if err := n.watch(ctx, m, slices.Concat(starting, ending, turning)...); err != nil {
+		return err
+	}
+	return n.passages(ctx)
 }
 
 // judgeEdge judges a fault that begins or ends by a measurement that agrees, if one of
 // a few does.
 func (n *saboteur) judgeEdge(ctx context.Context, f nemesis.Fault, m look, good, bad string) error {
-	m, err := n.agree(ctx, f, nemesis.At(n.Faults, n.at), m)
+	m, err := n.agree(ctx, f, n.state(), m)
 	if err == nil {
 		n.judge(f, m, good, bad)
 	}

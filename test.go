@@ -131,7 +131,7 @@ func (t Test) Complete() (Test, error) {
 
 func (t Test) plan() (*plan, error) {
 	p := &plan{Test: t}
-	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkDatacenters, p.checkScript, p.checkClaims, p.schedule, p.checkWipes} {
+	for _, step := range []func() error{p.lookUp, p.fill, p.checkRanges, p.configure, p.standing, p.checkDatacenters, p.checkScript, p.checkClaims, p.schedule, p.checkWipes, p.checkMembers} {
 		if err := step(); err != nil {
 			return nil, err
 		}

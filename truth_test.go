@@ -108,7 +108,7 @@ var hits = map[string]string{
 	"fenced-home-serves-on": oracle.Stale, "elected-before-caught-up": oracle.Stale, "vote-forgotten": oracle.Stale, "lease-by-skewed-clock": oracle.Stale,
 	"acknowledged-before-written": oracle.Undone, "visible-before-written": oracle.Undone, "log-in-memory": oracle.Undone, "log-cut-short": oracle.Undone, "position-before-update": oracle.Undone,
 	"actor-reuse": oracle.Missing, "redo-twice": oracle.Doubled, "positions-lost": oracle.Doubled, "stamp-restarts": oracle.Backward,
-	"tombstones-early": oracle.Revived, "no-tombstones": oracle.Revived, "set-by-arrival": oracle.Revived,
+	"tombstones-early": oracle.Revived, "no-tombstones": oracle.Revived, "set-by-arrival": oracle.Revived, "leaves-early": oracle.Missing,
 }
 
 // mark is what the row is, for its figures.

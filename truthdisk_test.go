@@ -15,6 +15,7 @@ var exposedBy = map[string][]string{
 	"stamp-restarts":              {"kill", "partition"},
 	"positions-lost":              {"kill"},
 	"position-before-update":      {"kill"},
+	"leaves-early":                {"member"},
 }
 
 // tuned is what else a defect needs in order to show.
@@ -43,4 +44,5 @@ var diskTruths = []truth{
 	{"tombstones-early", opts("policy", "lww-hlc"), "all-to-all", "churn", "convergence", []string{"conflict-policy", "deletes-stay-deleted", "read-your-writes"}},
 	{"no-tombstones", opts("policy", "lww-hlc"), "all-to-all", "churn", "convergence", []string{"conflict-policy", "deletes-stay-deleted", "read-your-writes"}},
 	{"set-by-arrival", opts("policy", "add-wins", "delivery", "unordered"), "all-to-all", "churn", "convergence", nil},
+	{"leaves-early", opts("policy", "lww-hlc", "delivery", "anti-entropy", "members", "on"), "all-to-all", "register", "durability", []string{"conflict-policy"}},
 }

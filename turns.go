@@ -36,7 +36,7 @@ func (n *saboteur) turned(turning []nemesis.Fault, were nemesis.State, m look) {
 			bad = history.Absent
 			n.before[f.ID] = max(metBy(already(f, were), m.Measured), 0)
 		}
-		if why := n.differs(f, nemesis.At(n.Faults, n.at), m); why != "" {
+		if why := n.differs(f, n.state(), m); why != "" {
 			ev := describe(f, bad)
 			ev.Why = why
 			n.opt.Progress("%6.1f s  %s: %s: %s", n.cluster.Now().Seconds(), f.Kind, bad, why)

@@ -62,10 +62,10 @@ func (n *saboteur) watch(ctx context.Context, m look, edges ...nemesis.Fault) er
 	n.last = m
 	for _, f := range n.Faults {
 		is := func(g nemesis.Fault) bool { return g.ID == f.ID }
-		if n.at < 0 || !f.Active(n.at) || n.gone[f.ID] || slices.ContainsFunc(edges, is) {
+		if n.at < 0 || !f.Active(n.at) || n.gone[f.ID] || n.isLeaving(f) || slices.ContainsFunc(edges, is) {
 			continue
 		}
-		why, err := n.stays(ctx, f, nemesis.At(n.Faults, n.at), m)
+		why, err := n.stays(ctx, f, n.state(), m)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (n *saboteur) watch(ctx context.Context, m look, edges ...nemesis.Fault) er
 
 // alreadyWrong says what of a fault was wrong before it began, so that nobody could tell it.
 func (n *saboteur) alreadyWrong(ctx context.Context, f nemesis.Fault) (string, error) {
-	why, err := n.stays(ctx, f, nemesis.At(n.Faults, n.at), n.last)
+	why, err := n.stays(ctx, f, n.state(), n.last)
 	if why != "" {
 		why = "before it began: " + why
 	}

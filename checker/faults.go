@@ -22,10 +22,10 @@ const (
 
 // countedKinds are the kinds of faults whose end says how much of the target's own
 // traffic they met.
-var countedKinds = map[string]bool{"partition": true, "link": true, "disk": true, "pause": true, "stop": true, "kill": true, "crash": true, "wipe": true}
+var countedKinds = map[string]bool{"partition": true, "link": true, "disk": true, "pause": true, "stop": true, "kill": true, "crash": true, "wipe": true, "member": true}
 
 // befell says in words what a fault of a kind does to processes.
-var befell = map[string]string{"pause": "paused", "stop": "stopped", "kill": "killed", "crash": "lost power", "wipe": "lost its disk"}
+var befell = map[string]string{"pause": "paused", "stop": "stopped", "kill": "killed", "crash": "lost power", "wipe": "lost its disk", "member": "left the topology"}
 
 // faultReports says of every fault of a history whether it was really there,
 // and whether it met any traffic.

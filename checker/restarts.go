@@ -11,7 +11,7 @@ import (
 // restartKinds are the kinds of faults after which a node comes up again with
 // no more than what is on its disk. Of a full disk a process may die at any time
 // until there is room.
-var restartKinds = map[string]bool{"disk": true, "kill": true, "crash": true, "restart": true, "stop": true, "power": true, "wipe": true}
+var restartKinds = map[string]bool{"disk": true, "kill": true, "crash": true, "restart": true, "stop": true, "power": true, "wipe": true, "member": true}
 
 // restarts are the stretches of a history, as event indexes, in which one node
 // may have restarted: in order, apart from each other. A fault that is planned

@@ -159,7 +159,7 @@ type Event struct {
 	Type  EventType
 
 	Fault int      // faults: the number of the fault in the run's schedule, from 1
-	Kind  string   // faults: "partition", "link", "clock", "pause", "stop", "kill", "crash", "wipe", "disk"
+	Kind  string   // faults: "partition", "link", "clock", "pause", "stop", "kill", "crash", "wipe", "member", "disk"
 	Phase string   // faults: one of the phases above
 	Links []Link   // partitions, links: the directed links that are cut or impaired
 	Nodes []string // the nodes whose clocks or processes a fault concerns

@@ -32,6 +32,7 @@ func Kinds() []Kind {
 		{Disk, "the disk of one leader, of some or of all is full, or slow to sync", []string{"full", "slow"}, nil, "disk and nodes", true, drawDisk},
 		{Kill, "the process of one leader, of some or of all dies, and is started again with all that it wrote", whom, nil, "nodes", true, drawProcess},
 		{Link, "links are slow (slow, or tail for a long tail of latencies), lose messages (lossy, or bursty for many in a row), double and reorder them (messy), or let few bytes pass (narrow); clients, only if asked for: those between clients and their leader are slow or lose messages", linkShapes, []string{ofClients}, "links and impair", false, drawLink},
+		{Member, "one leader leaves the topology in good order, and later joins it anew with an empty disk, where the target can do that and at least two others stay", []string{leave}, nil, "nodes", false, drawLeave},
 		{Partition, "links are cut, in one of the shapes that mean something for the topology: " + strings.Join(cutNames(), ", ") + "; clients, only if asked for: those between clients and their leader", cutNames(), []string{ofClients}, "links", false, drawPartition},
 		{Pause, "the process of one leader, of some or of all stands still, while its clock goes on, and is resumed", whom, nil, "nodes", true, drawProcess},
 		{Stop, "the process of one leader, of some or of all is asked to end (SIGTERM), has ten seconds to do so, and is started again", whom, nil, "nodes", true, drawProcess},
@@ -114,7 +115,7 @@ func (d Draw) Schedule() ([]Fault, error) {
 		faults[i].ID = i + 1
 	}
 	keepApart(faults)
-	return faults, nil
+	return oneOut(faults), nil
 }
 
 // play is how late in its cycle a fault may begin. Brief ones begin at any time: away

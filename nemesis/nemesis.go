@@ -20,6 +20,7 @@ const (
 	Kill      = "kill"      // processes dead; what they wrote to files survives
 	Wipe      = "wipe"      // processes dead, and their disks empty when they start again
 	Crash     = "crash"     // power lost: what was not synced is gone as well
+	Member    = "member"    // nodes leave the topology, in good order, and join it anew with empty disks
 )
 
 // Fault is one thing that is wrong for a while. It says everything about
@@ -36,7 +37,7 @@ type Fault struct {
 	Impair *Impairment    `json:"impair,omitempty" yaml:"impair,omitempty"` // link: what happens to messages
 	Disk   *DiskTrouble   `json:"disk,omitempty" yaml:"disk,omitempty"`     // disk: what is wrong with the nodes' disks
 	Clocks []Skew         `json:"clocks,omitempty" yaml:"clocks,omitempty"`
-	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, stop, kill, crash, wipe, disk: whom it befalls
+	Nodes  []string       `json:"nodes,omitempty" yaml:"nodes,omitempty"` // pause, stop, kill, crash, wipe, member, disk: whom it befalls
 }
 
 // State is everything that is wrong at one instant. The zero State is a healthy
@@ -52,13 +53,16 @@ type State struct {
 	Paused []string       // sorted; nodes that are down are not among them
 	Down   []DownState    // sorted by node
 	Disks  []DiskState    // sorted by node
+	// Out are the nodes that are to be out of the topology, sorted. To leave takes time,
+	// and may fail: see [State.With], which is what a Fabric gets.
+	Out []string
 }
 
 // DownState is one node that is not running. By is the kind of fault that did it: it
 // was asked to end ([Stop]), and brought to its disk what it wanted to; or it was killed
 // ([Kill]): what it had written survives, as it does in a page cache; or its power was
 // lost ([Crash]): only what it had synced does; or its disk is gone ([Wipe]): nothing
-// does. Down ends with the node being started again.
+// does; or it has left ([Member]): its process ended and its disk was emptied. Down ends with the node being started again.
 type DownState struct {
 	Node string
 	By   string

@@ -45,8 +45,7 @@ type network struct {
 }
 
 func (d Draw) network() network {
-	n := network{nodes: d.Nodes, paths: Paths(d.Links)}
-	n.leaders = slices.DeleteFunc(slices.Clone(d.Nodes), func(x string) bool { return slices.Contains(d.Followers, x) })
+	n := network{nodes: d.Nodes, leaders: d.leaders(), paths: Paths(d.Links)}
 	centers := d.Centers
 	if len(centers) == 0 {
 		centers = drawCenters(n.leaders, d.Seed)
@@ -55,6 +54,10 @@ func (d Draw) network() network {
 		n.centers = append(n.centers, n.court(c))
 	}
 	return n
+}
+
+func (d Draw) leaders() []string {
+	return slices.DeleteFunc(slices.Clone(d.Nodes), func(n string) bool { return slices.Contains(d.Followers, n) })
 }
 
 // drawCenters puts leaders into two data centers, or three, each of two or more.

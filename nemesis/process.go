@@ -13,7 +13,7 @@ import (
 var processKinds = []string{Pause, Stop, Kill, Crash, Wipe}
 
 // befalls says in a word what becomes of processes.
-var befalls = map[string]string{Pause: "paused", Stop: "stopped", Kill: "killed", Crash: "without power", Wipe: "without its disk"}
+var befalls = map[string]string{Pause: "paused", Stop: "stopped", Kill: "killed", Crash: "without power", Wipe: "without its disk", Member: "out of the topology"}
 
 // worse says whether one kind does more to a process than another, or than nothing.
 func worse(kind, than string) bool {

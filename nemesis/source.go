@@ -112,6 +112,9 @@ func (s Source) within(d Draw) Draw {
 
 // canBe says why none of the shapes that are asked for can be drawn here.
 func (s Source) canBe(d Draw) error {
+	if why := d.canLeave(); s.Kind == Member && why != "" {
+		return fmt.Errorf("%s cannot be drawn here: %s", s, why)
+	}
 	if s.Kind != Partition || len(s.Shapes) == 0 || slices.Contains(s.Shapes, ofClients) {
 		return nil
 	}

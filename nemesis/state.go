@@ -21,9 +21,13 @@ func At(faults []Fault, t time.Duration) State {
 	procs := map[string]string{}
 	links := map[history.Link]Impairment{}
 	disks := map[string]DiskTrouble{}
+	var out []string
 	for _, f := range faults {
 		if !f.Active(t) {
 			continue
+		}
+		if f.Kind == Member {
+			out = append(out, f.Nodes...)
 		}
 		for _, n := range f.Nodes {
 			if worse(f.Kind, procs[n]) {
@@ -53,6 +57,8 @@ func At(faults []Fault, t time.Duration) State {
 	}
 	s.Links, s.Disks = impaired(links), troubled(disks)
 	s.Paused, s.Down = suffer(procs)
+	slices.Sort(out)
+	s.Out = slices.Compact(out)
 	return s
 }
 
@@ -76,7 +82,7 @@ func SortLinks(ls []history.Link) {
 
 // Healthy says whether nothing is wrong.
 func (s State) Healthy() bool {
-	return len(s.Cut) == 0 && len(s.Links) == 0 && len(s.Clocks) == 0 && len(s.Paused)+len(s.Down)+len(s.Disks) == 0
+	return len(s.Cut) == 0 && len(s.Links) == 0 && len(s.Clocks) == 0 && len(s.Paused)+len(s.Down)+len(s.Disks)+len(s.Out) == 0
 }
 
 // Cuts says whether the State cuts the link.

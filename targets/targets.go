@@ -63,6 +63,10 @@ type Plan struct {
 	// others have; RejoinsWhy says why it does not.
 	Rejoins    bool
 	RejoinsWhy string
+	// Members says that a leader can leave the topology and join it anew, with an empty
+	// disk: the System has [Members]. MembersWhy says why not.
+	Members    bool
+	MembersWhy string
 	System     System
 }
 
@@ -233,6 +237,26 @@ type Clocked interface {
 // elsewhere than the node: it opens the client for final reads.
 type Finals interface {
 	ConnectFinal(context.Context, Node) (Client, error)
+}
+
+// Members is an optional capability of a System whose leaders can leave the topology for
+// good and in good order, and join it again as new ones. Each call does what it can at
+// once; it is made again and again until it says that all is done.
+type Members interface {
+	// Leave has a node hand over to the others what it has, and go: they neither count on
+	// it any more nor send to it. While that goes on it serves nobody, and why says what
+	// it waits for. A node that cannot finish stays a member. Once it has left, its
+	// process is ended and its disk emptied.
+	Leave(ctx context.Context, node Node, others []Node) (left bool, why string, err error)
+	// Stay calls off a leave that goes on, or one that has not been followed by the end of
+	// the process: the node is a member as before, and serves.
+	Stay(ctx context.Context, node Node, others []Node) error
+	// Join has a node that was started with an empty disk be given what the others have,
+	// and become a member; why says what it waits for.
+	Join(ctx context.Context, node Node, others []Node) (joined bool, why string, err error)
+	// Members is whom a node takes for members: itself as long as it serves, and the
+	// others that it counts on and replicates with.
+	Members(context.Context, Node) ([]string, error)
 }
 
 // Tokens is an optional capability of a Client: it says what its session has

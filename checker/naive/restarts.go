@@ -78,5 +78,5 @@ func (m *model) diskWiped(node string, i int) bool {
 
 // restarting are the kinds of faults after which a node has no more than its disk.
 func restarting(kind string) bool {
-	return slices.Contains([]string{"kill", "crash", "restart", "stop", "power", "wipe"}, kind)
+	return slices.Contains([]string{"kill", "crash", "restart", "stop", "power", "wipe", "member"}, kind)
 }

@@ -22,7 +22,7 @@ func (f *fabric) cannotBefall(s nemesis.State) []string {
 		switch {
 		case f.byName[d.Node] == nil:
 			why = append(why, "there is no node "+d.Node)
-		case d.By == nemesis.Wipe:
+		case nemesis.Empties(d.By):
 			if no := f.byName[d.Node].cannotWipe(); no != "" {
 				why = append(why, no)
 			}
@@ -73,7 +73,7 @@ func (n *node) way(is, want, by string) (steps []func(context.Context) error) {
 		{nemesis.Down, nemesis.Up}:     {n.start},
 		{nemesis.Down, nemesis.Paused}: {n.start, n.pause},
 	}[[2]string{is, want}]
-	if by == nemesis.Wipe {
+	if nemesis.Empties(by) {
 		steps = append(steps, n.wipe)
 	}
 	return steps

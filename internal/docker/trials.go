@@ -103,6 +103,13 @@ var trials = []trial{
 		}, nil,
 	},
 	{
+		nemesis.Member, "", "a target that can do so is told to leave; then as wipe, and once it is started again it is told to join",
+		fallen(nemesis.Member),
+		func(m nemesis.Measured) bool {
+			return isDown(m) && m.Nodes["n1"].Lost > 0 && m.Nodes["n1"].Kept == 0
+		}, nil,
+	},
+	{
 		nemesis.Partition, "", "packets are dropped by nftables in each node's own network, one direction at a time",
 		nemesis.State{Cut: []history.Link{there}},
 		func(m nemesis.Measured) bool { return !m.Up[there] && m.Up[back] }, nil,

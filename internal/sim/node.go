@@ -162,7 +162,7 @@ func (n *node) become(s nemesis.State) {
 		n.dark = true
 		n.disk.losePower()
 	}
-	if by == nemesis.Wipe && !n.bare {
+	if nemesis.Empties(by) && !n.bare {
 		n.bare = true
 		n.disk.wipe()
 	}

@@ -126,6 +126,8 @@ func (c *config) checkDefect() error {
 			return fmt.Errorf("-o defect=%s is a mistake of -o failover=none", d.name)
 		case c.followers == 0 && d.name == parallelFollow:
 			return fmt.Errorf("-o defect=%s is a mistake of followers: --followers says how many there are", d.name)
+		case d.name == leavesEarly && !c.members:
+			return fmt.Errorf("-o defect=%s is a mistake of -o members=on", d.name)
 		case !c.tokens && (d.name == tokenIgnored || d.name == tokenOfWrites):
 			return fmt.Errorf("-o defect=%s is a mistake of -o token=on", d.name)
 		case c.delivery == antiEntropy && d.ofStreams():

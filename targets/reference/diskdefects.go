@@ -20,6 +20,7 @@ const (
 	tombstonesEarly    = "tombstones-early"
 	noTombstones       = "no-tombstones"
 	setByArrival       = "set-by-arrival"
+	leavesEarly        = "leaves-early"
 )
 
 var diskDefects = []defect{
@@ -35,6 +36,7 @@ var diskDefects = []defect{
 	{tombstonesEarly, "tombstones are collected after half a second, whoever has not heard of the removal (Cassandra's gc_grace_seconds)", nil, "", nil},
 	{noTombstones, "a removal leaves nothing behind", stamped, "", nil},
 	{setByArrival, "an operation-based set over unordered delivery: a removal takes away what is there, and leaves nothing behind", []string{"add-wins"}, unordered, nil},
+	{leavesEarly, "a leader leaves whether the others have what it has or not (Cassandra's nodetool assassinate)", nil, antiEntropy, meshed},
 }
 
 // withDefect is a configuration with the mistakes that lie in it, which it does

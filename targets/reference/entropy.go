@@ -6,23 +6,30 @@ import "slices"
 func (m *machine) askAround() {
 	var from []*peer
 	for _, p := range m.peers {
-		if p.receives {
+		if p.receives && !p.lives.out() {
 			from = append(from, p)
 		}
 	}
 	if len(from) == 0 {
 		return
 	}
+	m.ask(from[m.ticks%len(from)])
+}
+
+// ask asks a peer for what this leader has not heard of.
+func (m *machine) ask(p *peer) {
 	e := enc{}
 	e.byte(msgDigest)
 	e.progress(m.applied)
-	m.tell(from[m.ticks%len(from)], e.b)
+	m.hearsay(&e)
+	m.tell(p, e.b)
 }
 
 // handOut sends a peer updates that it has not heard of, key by key: anti-entropy
 // compares keys, and knows no other order.
 func (m *machine) handOut(p *peer, d *dec) {
 	theirs := d.progress(len(m.cfg.nodes))
+	m.hears(d)
 	if d.err != nil {
 		return
 	}

@@ -13,6 +13,8 @@ type lives struct {
 	own   []uint64 // by start of this leader: where its stream to the peer went on
 	known int      // so many starts of the peer are known here
 	met   bool     // the peer has told this leader all that it has of it, in this life
+	told  int      // others have told of so many starts of the peer
+	left  int      // in this one it has left the topology; 0: in none
 }
 
 // begins is a start of this leader that is in its log, or the one that is about to be.
@@ -35,13 +37,21 @@ func (m *machine) era() uint64 {
 }
 
 // established says whether a peer has answered to this life.
-func (m *machine) established() bool { return m.strangers() < len(m.peers) }
+func (m *machine) established() bool {
+	members := 0
+	for _, p := range m.peers {
+		if !p.lives.out() {
+			members++
+		}
+	}
+	return m.strangers() < members
+}
 
 // strangers are the peers that have not.
 func (m *machine) strangers() int {
 	n := 0
 	for _, p := range m.peers {
-		if m.cfg.numbersLives() && !p.lives.met {
+		if m.cfg.numbersLives() && !p.lives.met && !p.lives.out() {
 			n++
 		}
 	}
@@ -51,7 +61,7 @@ func (m *machine) strangers() int {
 // hello tells peers of this life, until they have told what they have of this leader.
 func (m *machine) hello() {
 	for _, p := range m.peers {
-		if !m.cfg.numbersLives() || p.lives.met {
+		if !m.cfg.numbersLives() || p.lives.met || p.lives.out() {
 			continue
 		}
 		e := enc{}
@@ -74,6 +84,9 @@ func (m *machine) meet(p *peer, starts []uint64) bool {
 		received = min(received, at)
 	}
 	p.lives.known = len(starts)
+	if m.leaving != nil { // it may have lost its disk, and what it said goodbye to
+		delete(m.leaving.byes, p.id)
+	}
 	p.rewind(received)
 	m.log(recLives, func(e *enc) {
 		e.position(p, uint64(p.lives.known))

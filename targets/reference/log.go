@@ -17,6 +17,7 @@ const (
 	recSync      = 'y' // nothing, but it is on disk with all before it
 	recEpoch     = 'e' // a group's epoch, and who has this leader's vote in it
 	recEntry     = 'n' // an entry of a group's log; it discards all after it
+	recLeft      = 'L' // in which of its lives a peer has left, and of how many others have told
 	recJoined    = 'j' // a leader that had no log has caught up
 	recDeclined  = 'd' // an order of another leader that came to nothing
 )

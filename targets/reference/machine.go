@@ -37,6 +37,7 @@ type machine struct {
 	unsynced         unsynced
 	joining          *joining // nil: it has caught up
 	arrived          bool     // the log says that it has
+	leaving          *leaving // nil: it was not told to leave
 	tombstones       tombstones
 }
 
@@ -140,6 +141,10 @@ func (m *machine) message(in targets.In) {
 		m.toldOfLife(p, d)
 	case msgComplete:
 		m.complete(p, d)
+	case msgLeave:
+		m.leaves(p, d)
+	case msgBye:
+		m.bye(p, d)
 	case msgSnapshot:
 		m.snapshot(d)
 	case msgStand, msgVote, msgEntries, msgPosition:
@@ -151,7 +156,7 @@ func (m *machine) message(in targets.In) {
 // disk it is as if it had been lost: neither taken nor confirmed, so that it comes
 // again.
 func takesRoom(body []byte) bool {
-	return len(body) > 0 && bytes.IndexByte([]byte{msgUpdates, msgMissing, msgAsk, msgHello}, body[0]) >= 0
+	return len(body) > 0 && bytes.IndexByte([]byte{msgUpdates, msgMissing, msgAsk, msgHello, msgLeave}, body[0]) >= 0
 }
 
 // accept logs and applies an update that came by a link, at a position of it, and

@@ -39,9 +39,26 @@ func (m *machine) request(in targets.In) {
 		e.byte(tellOK)
 		e.status(status{m.applied.exact(), m.unconfirmed(), in.Wall.UnixNano()})
 		m.reply(in.From, e.b)
+	case askLeave:
+		m.leave(in.From)
+	case askStay:
+		m.stay(in.From)
+	case askMembers:
+		e := enc{}
+		e.byte(tellOK)
+		names := m.members()
+		e.uint(uint64(len(names)))
+		for _, n := range names {
+			e.string(n)
+		}
+		m.reply(in.From, e.b)
 	case askSteps:
 		if m.joining != nil {
-			m.reply(in.From, refusal(fmt.Errorf("%s has lost its log and does not have yet what its peers have", m.cfg.nodes[m.me])))
+			m.reply(in.From, refusal(m.notJoined()))
+			return
+		}
+		if m.leaving != nil {
+			m.reply(in.From, refusal(m.isLeaving()))
 			return
 		}
 		o := d.order()

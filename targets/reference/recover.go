@@ -48,6 +48,11 @@ func (m *machine) recover(record []byte) {
 			p.lives.known = int(min(known, mostLives))
 			p.rewind(received)
 		}
+	case recLeft:
+		via, left, told := int(d.uint()), d.uint(), d.uint()
+		if p := m.peer(via); p != nil && d.err == nil {
+			p.lives.left, p.lives.told = int(min(left, mostLives)), int(min(told, mostLives))
+		}
 	case recJoined:
 		m.arrived = true
 	case recDeclined:

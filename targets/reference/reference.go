@@ -54,6 +54,7 @@ func (Target) Options() []targets.Option {
 		},
 		{Name: "durability", Default: visible, Values: []string{visible, acknowledged, never}, Help: durabilityHelp},
 		{Name: "rejoin", Default: off, Values: []string{off, on}, Help: rejoinHelp},
+		{Name: "members", Default: off, Values: []string{off, on}, Help: membersHelp},
 		{Name: "tombstones", Default: tombstonesKept, Values: []string{tombstonesKept, tombstonesCollected}, Help: tombstonesHelp},
 		{Name: "defect", Default: noDefect, Values: defectNames(), Help: defectHelp()},
 	}
@@ -90,6 +91,7 @@ type config struct {
 	durability string
 	tombstones string
 	rejoin     bool
+	members    bool
 }
 
 // Configure says what the store, so configured, promises.
@@ -107,6 +109,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 		delivery: c.Options["delivery"], reads: c.Options["reads"], blind: c.Options["context"] == off, tokens: c.Options["token"] == on, durability: c.Options["durability"], tombstones: c.Options["tombstones"],
 		failover: c.Options["failover"],
 		rejoin:   c.Options["rejoin"] == on,
+		members:  c.Options["members"] == on,
 		defect:   c.Options["defect"],
 	}
 	if err := cfg.check(); err != nil {
@@ -118,7 +121,7 @@ func (Target) Configure(c targets.Config) (targets.Plan, error) {
 	return targets.Plan{
 		Worlds: worlds, Topologies: topologies(c.Topology), Followers: true, Links: cfg.links,
 		Supports: cfg.policy.steps, Atomic: true, Granularity: "transaction",
-		Policy: cfg.header(), Claims: promised, Settle: cfg.settle(), Rejoins: cfg.rejoin, RejoinsWhy: noRejoin, System: system{cfg},
+		Policy: cfg.header(), Claims: promised, Settle: cfg.settle(), Rejoins: cfg.rejoin, RejoinsWhy: noRejoin, Members: cfg.members, MembersWhy: noMembers, System: system{cfg},
 	}, nil
 }
 
@@ -256,13 +259,7 @@ func (c *client) ask(ctx context.Context, body []byte) (*dec, error) {
 func (c *client) Close() error { return c.conn.Close() }
 
 func (s system) status(ctx context.Context, n targets.Node) (status, error) {
-	conn, err := n.Dial(ctx)
-	if err != nil {
-		return status{}, err
-	}
-	c := &client{conn: conn, node: n.Name()}
-	defer func() { _ = c.Close() }()
-	d, err := c.ask(ctx, []byte{askStatus})
+	d, err := s.once(ctx, n, askStatus)
 	if err != nil {
 		return status{}, err
 	}

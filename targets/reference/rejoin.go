@@ -31,18 +31,27 @@ type join struct {
 }
 
 // numbersLives says whether a leader can come back knowing less of itself than its peers.
-func (c *config) numbersLives() bool { return c.forgets() || c.rejoin }
+func (c *config) numbersLives() bool { return c.forgets() || c.startsEmpty() }
+
+// startsEmpty says whether a leader may come up without a log and not be the first to.
+func (c *config) startsEmpty() bool { return c.rejoin || c.members }
 
 // checkRejoin says why leaders cannot come back with an empty disk.
 func (c *config) checkRejoin() error {
+	option := "rejoin"
+	if c.members {
+		option = "members"
+	}
 	switch {
-	case !c.rejoin:
+	case !c.startsEmpty():
 	case c.delivery != antiEntropy:
-		return fmt.Errorf("-o rejoin=on needs the delivery anti-entropy, in which leaders are asked for what somebody lacks; under %s they count on what was confirmed to them", c.delivery)
+		return fmt.Errorf("-o %s=on needs the delivery anti-entropy, in which leaders are asked for what somebody lacks; under %s they count on what was confirmed to them", option, c.delivery)
+	case c.members && c.topology != "all-to-all":
+		return fmt.Errorf("-o members=on needs the topology all-to-all, in which those that stay are still linked; %s would have to be wired anew", c.topology)
 	case c.followers > 0:
-		return fmt.Errorf("-o rejoin=on is for leaders alone: leave out --followers")
+		return fmt.Errorf("-o %s=on is for leaders alone: leave out --followers", option)
 	case c.tombstones == tombstonesCollected:
-		return fmt.Errorf("-o rejoin=on brings back every update from the first on, removals too: it needs tombstones=%s", tombstonesKept)
+		return fmt.Errorf("-o %s=on brings back every update from the first on, removals too: it needs tombstones=%s", option, tombstonesKept)
 	}
 	return nil
 }
@@ -52,7 +61,7 @@ const noRejoin = "its leaders count on each other's logs; with -o rejoin=on -o d
 
 // joins is a leader that has no log, or had not caught up before it went down.
 func (m *machine) joins() {
-	if m.cfg.rejoin && !m.arrived {
+	if m.cfg.startsEmpty() && !m.arrived {
 		m.joining = &joining{asks: true, answers: make([]*join, len(m.peers))}
 	}
 }
@@ -72,20 +81,29 @@ func (m *machine) join(in targets.In) {
 	case targets.Request:
 		m.request(in)
 	}
-	for _, a := range m.joining.answers {
-		if a == nil {
-			return
-		}
-	}
-	if !m.full {
+	if !m.full && m.allHaveAnswered() {
 		m.takeLife()
 	}
+}
+
+// allHaveAnswered says whether every peer has that is a member, by what those say that
+// have.
+func (m *machine) allHaveAnswered() bool {
+	for i, a := range m.joining.answers {
+		if a == nil && !m.peers[i].lives.out() {
+			return false
+		}
+	}
+	return slices.ContainsFunc(m.joining.answers, func(a *join) bool { return a != nil })
 }
 
 // askToJoin asks all peers, also those that have answered: one that loses its power may
 // come back without what it said that it had, and then nobody can be given that.
 func (m *machine) askToJoin() {
 	for _, p := range m.peers {
+		if p.lives.out() {
+			continue
+		}
 		e := enc{}
 		e.byte(msgJoin)
 		e.uint(m.joining.nonce)
@@ -100,6 +118,7 @@ func (m *machine) toldOfLife(p *peer, d *dec) {
 	if m.joining == nil || d.err != nil || nonce != m.joining.nonce || known >= mostLives {
 		return
 	}
+	m.hears(d)
 	i := slices.Index(m.peers, p)
 	if old := m.joining.answers[i]; old == nil || !had.covers(old.had) {
 		m.joining.answers[i] = &join{int(known), had}
@@ -130,21 +149,27 @@ func (m *machine) askedToJoin(p *peer, d *dec) {
 	e := enc{}
 	e.byte(msgJoined)
 	e.uint(nonce)
-	e.uint(uint64(p.lives.known))
+	e.uint(uint64(m.startsOf(p)))
 	e.progress(m.applied)
+	m.hearsay(&e)
 	m.tell(p, e.b)
 }
 
 // takeLife begins a life that no peer knows of.
 func (m *machine) takeLife() {
 	for _, a := range m.joining.answers {
-		for m.life < uint64(a.known)+1 {
+		for a != nil && m.life < uint64(a.known)+1 {
 			m.log(recStart, func(*enc) {})
 			m.begins()
 		}
 	}
 	m.joining.asks = false
 	m.register()
+	for _, p := range m.peers {
+		if p.lives.left > 0 {
+			m.logLeft(p)
+		}
+	}
 }
 
 // arrive notes that the leader has caught up, once it has.
@@ -153,11 +178,11 @@ func (m *machine) arrive() {
 		return
 	}
 	m.askToJoin()
-	if m.full || !m.established() {
+	if m.full || !m.established() || m.cfg.members && m.strangers() > 0 || !m.allHaveAnswered() {
 		return
 	}
 	for _, a := range m.joining.answers {
-		if !m.applied.covers(a.had) {
+		if a != nil && !m.applied.covers(a.had) {
 			return
 		}
 	}
@@ -181,9 +206,9 @@ func (p *progress) covers(other progress) bool {
 	return true
 }
 
-// absent is 1 while the leader has not caught up.
+// absent is 1 while the leader has not caught up, or leaves.
 func (m *machine) absent() int {
-	if m.joining != nil {
+	if m.joining != nil || m.leaving != nil {
 		return 1
 	}
 	return 0

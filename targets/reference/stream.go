@@ -48,6 +48,7 @@ func (m *machine) tick() {
 		m.hello()
 	}
 	m.arrive()
+	m.sayGoodbye()
 	if m.cfg.delivery == antiEntropy {
 		m.askAround()
 		return

@@ -361,6 +361,8 @@ const (
 	msgComplete = 'c' // peer: such a leader lacks nothing of its own that the sender has
 	msgJoin     = 'j' // peer: it has no log: what does the receiver know of it
 	msgJoined   = 'J' // peer: so many starts of such a leader are known, and what the sender has
+	msgLeave    = 'l' // peer: it leaves, and this is what it has
+	msgBye      = 'b' // peer: so it may, all of that is on the sender's disk
 	msgSnapshot = 'S' // peer: everything that it holds (a defect)
 	msgStand    = 'v' // peer: to be elected as home of a group
 	msgVote     = 'w' // peer: so it be
@@ -368,6 +370,9 @@ const (
 	msgPosition = 'p' // peer: up to where the logs are the same
 	askSteps    = 's' // client: perform steps
 	askStatus   = 'q' // client: what is applied, what is held back, the clock
+	askLeave    = 'l' // client: leave; how far is that
+	askStay     = 'S' // client: do not leave
+	askMembers  = 'm' // client: who is a member
 	tellOK      = 'o'
 	tellNo      = 'n' // refused, with the reason
 )
