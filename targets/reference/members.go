@@ -60,7 +60,8 @@ func (m *machine) hasLeft() bool {
 	if m.leaving == nil || len(m.waitsFor()) > 0 {
 		return false
 	}
-	for _, stays := range m.leaving.byes { // the order does not show
+	// The order does not show: one is enough.
+	for _, stays := range m.leaving.byes {
 		if stays {
 			return true
 		}
