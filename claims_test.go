@@ -101,10 +101,8 @@ func TestTheReferenceStoreKeepsWhatItClaims(t *testing.T) {
 				res := judged(t, test)
 				for name, d := range res.Properties {
 					chances[name] += d.Chances
-					if d.Claimed && d.Verdict == checker.Violated {
-						t.Errorf("seed %d: %s is claimed and %s: %s %v", seed, name, d.Verdict, d.Reason, d.Findings)
-					}
 				}
+				claimsHold(t, fmt.Sprint("seed ", seed), res)
 				for _, f := range res.Faults {
 					if f.State != "effective" && f.State != "idle" {
 						t.Errorf("seed %d: fault %+v", seed, f)
@@ -139,5 +137,23 @@ func TestWhatIsNotClaimedBreaks(t *testing.T) {
 				t.Errorf("%s broke in %d of 10 seeds of a store that does not promise it", property, broken)
 			}
 		})
+	}
+}
+
+// claimsHold says which claims of a run broke.
+func claimsHold(t *testing.T, run string, res *checker.Results) {
+	t.Helper()
+	for name, d := range res.Properties {
+		if d.Claimed && d.Verdict == checker.Violated {
+			t.Errorf("%s: %s is claimed and %s: %s %v", run, name, d.Verdict, d.Reason, d.Findings)
+		}
+	}
+}
+
+// leadersCompared says that the leaders of a seed's run came to rest and were read.
+func leadersCompared(t *testing.T, seed uint64, res *checker.Results) {
+	t.Helper()
+	if d := res.Properties["convergence"]; d.Verdict == checker.Unknown {
+		t.Errorf("seed %d: convergence is unknown: %s", seed, d.Reason)
 	}
 }

@@ -95,11 +95,7 @@ func TestTheStoreKeepsItsClaimsAtTheExtremes(t *testing.T) {
 				test.Options = map[string]string{"policy": policy, "delivery": "causal"}
 				for test.Seed = range uint64(2) {
 					res := judged(t, test)
-					for name, d := range res.Properties {
-						if d.Claimed && d.Verdict == checker.Violated {
-							t.Errorf("seed %d: %s: %s %v", test.Seed, name, d.Reason, d.Findings)
-						}
-					}
+					claimsHold(t, fmt.Sprint("seed ", test.Seed), res)
 					for _, f := range res.Faults {
 						if f.State != "effective" && f.State != "idle" {
 							t.Errorf("seed %d: %+v", test.Seed, f)
@@ -128,11 +124,7 @@ func TestOperationsThatRunOutOfTimeAreNoViolations(t *testing.T) {
 		o := finish(t, r, s)
 		writes, reads := outcomes(recorded(t, r))
 		info, lost = info+writes[history.Info], lost+reads[history.Fail]
-		for name, d := range o.Results.Properties {
-			if d.Claimed && d.Verdict == checker.Violated {
-				t.Errorf("seed %d: %s: %s %v", seed, name, d.Reason, d.Findings)
-			}
-		}
+		claimsHold(t, fmt.Sprint("seed ", seed), o.Results)
 	}
 	if info < 100 || lost < 10 {
 		t.Errorf("only %d writes and %d reads ran out of time: nothing was shown", info, lost)

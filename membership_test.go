@@ -52,14 +52,8 @@ func TestLeadersLeaveAndJoin(t *testing.T) {
 			for seed := range seeds(t) {
 				test.Seed, test.Leaders = seed, 3+int(seed%3)
 				res := judged(t, test)
-				for name, d := range res.Properties {
-					if d.Claimed && d.Verdict == checker.Violated {
-						t.Errorf("seed %d: %s is claimed and %s: %s %v", seed, name, d.Verdict, d.Reason, d.Findings)
-					}
-				}
-				if d := res.Properties["convergence"]; d.Verdict == checker.Unknown {
-					t.Errorf("seed %d: convergence is unknown: %s", seed, d.Reason)
-				}
+				claimsHold(t, fmt.Sprint("seed ", seed), res)
+				leadersCompared(t, seed, res)
 				for _, f := range res.Faults {
 					if f.State != "effective" && f.State != "idle" {
 						t.Errorf("seed %d: %+v", seed, f)

@@ -44,14 +44,8 @@ func TestLeadersRejoinWithAnEmptyDisk(t *testing.T) {
 			for seed := range seeds(t) {
 				test.Seed, test.Leaders = seed, 2+int(seed%3)
 				res := judged(t, test)
-				for name, d := range res.Properties {
-					if d.Claimed && d.Verdict == checker.Violated {
-						t.Errorf("seed %d: %s is claimed and %s: %s %v", seed, name, d.Verdict, d.Reason, d.Findings)
-					}
-				}
-				if d := res.Properties["convergence"]; d.Verdict == checker.Unknown {
-					t.Errorf("seed %d: convergence is unknown: %s", seed, d.Reason)
-				}
+				claimsHold(t, fmt.Sprint("seed ", seed), res)
+				leadersCompared(t, seed, res)
 				for _, f := range res.Faults {
 					if f.Kind == nemesis.Wipe && f.State == "effective" {
 						wiped++
@@ -159,11 +153,7 @@ func TestEveryLeaderMayLoseItsDiskInTurn(t *testing.T) {
 		}
 		for test.Seed = range seeds(t) {
 			res := judged(t, test)
-			for name, d := range res.Properties {
-				if d.Claimed && d.Verdict == checker.Violated {
-					t.Errorf("%s %v, seed %d: %s is claimed and %s: %s %v", test.Topology, test.Options, test.Seed, name, d.Verdict, d.Reason, d.Findings)
-				}
-			}
+			claimsHold(t, fmt.Sprintf("%s %v, seed %d", test.Topology, test.Options, test.Seed), res)
 		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/mlcheck/mlcheck/checker"
 )
 
 // restarted are the configurations whose leaders come and go.
@@ -56,14 +54,8 @@ func TestTheReferenceStoreKeepsWhatItClaimsThroughRestarts(t *testing.T) {
 				test.Seed, test.Leaders = seed, 3+int(seed%3)
 				res := judged(t, test)
 				chances += res.Properties["convergence"].Chances
-				for name, d := range res.Properties {
-					if d.Claimed && d.Verdict == checker.Violated {
-						t.Errorf("seed %d: %s is claimed and %s: %s %v", seed, name, d.Verdict, d.Reason, d.Findings)
-					}
-				}
-				if d := res.Properties["convergence"]; d.Verdict == checker.Unknown {
-					t.Errorf("seed %d: convergence is unknown: %s", seed, d.Reason)
-				}
+				claimsHold(t, fmt.Sprint("seed ", seed), res)
+				leadersCompared(t, seed, res)
 			}
 			if chances == 0 && !raceEnabled { // one seed alone need not have any
 				t.Error("no chances of convergence")

@@ -14,9 +14,6 @@ import (
 // a campaign finds it, a replay finds it again, and shrinking leaves out most.
 func TestSoakReplayAndShrinkInContainers(t *testing.T) {
 	dockertest.Engine(t)
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
 	ctx, store := context.Background(), t.TempDir()
 	c := Campaign{Test: Test{World: "docker", Nemesis: []string{"partition"}, Time: 3 * time.Second, Rate: 40}, Seeds: Seeds{1, 2}}
 	s, err := Soak(ctx, c, SoakOptions{Store: store})

@@ -2,7 +2,6 @@ package reports_test
 
 import (
 	"context"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,23 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlcheck/mlcheck/internal/skip"
 	"github.com/mlcheck/mlcheck/reports"
 )
 
-var browser = flag.Bool("browser", false, "open the pages in Chromium, where it is installed")
-
 // TestThePageWorksInABrowser looks at what Chromium makes of the pages: the
 // script runs under the page's own policy, replaces the picture of the timeline,
-// and complains of nothing. It is for whoever changes the script:
-//
-//	go test ./reports -run Browser -browser
+// and complains of nothing.
 func TestThePageWorksInABrowser(t *testing.T) {
-	if !*browser {
-		t.Skip("asked for by -browser only")
-	}
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("chromium is not installed")
+		skip.Because(t, "chromium is not installed: %v", err)
 	}
 	runs := allRuns(t)
 	runs["long"] = longRun(t, 150_000)

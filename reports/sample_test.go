@@ -16,14 +16,14 @@ import (
 	"github.com/mlcheck/mlcheck/reports"
 )
 
-var sampleDir = flag.String("sample", "", "write sample reports into this folder, to look at them in a browser")
+var sampleDir = flag.String("sample", "", "keep the sample reports in this folder, to look at them in a browser")
 
-// TestSample writes the sample reports when it is asked to:
+// TestSample writes the sample reports, large ones too. To look at them:
 //
 //	go test ./reports -run TestSample -sample DIR
 func TestSample(t *testing.T) {
 	if *sampleDir == "" {
-		t.Skip("no -sample folder given")
+		*sampleDir = t.TempDir()
 	}
 	samples := allRuns(t)
 	samples["long"] = longRun(t, 250_000)
@@ -37,6 +37,10 @@ func TestSample(t *testing.T) {
 		r.Dir = dir
 		if err := reports.WriteAll(dir, r); err != nil {
 			t.Fatal(err)
+		}
+		page, err := os.ReadFile(filepath.Join(dir, "report.html"))
+		if err != nil || !bytes.HasSuffix(bytes.TrimSpace(page), []byte("</html>")) {
+			t.Errorf("%s: no whole page of %d bytes: %v", name, len(page), err)
 		}
 	}
 }

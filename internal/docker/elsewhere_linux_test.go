@@ -109,9 +109,6 @@ func join(here net.Conn, socket string) {
 // over ssh where there is one, and over tcp. Every kind of fault is made, proved and healed there, clients reach nodes
 // through the engine, and a runner that is killed leaves nothing.
 func TestAnEngineElsewhereDoesAllThatTheNearOneDoes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it starts an engine")
-	}
 	dockertest.Engine(t) // where tests may need none, this one is left out as well
 	socket := secondEngine(t)
 	if address := overSSH(t, socket); address != "" {

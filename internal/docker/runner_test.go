@@ -175,11 +175,7 @@ func processes(run string) (list []string) {
 
 func TestKillAtAnyMomentLeavesNothing(t *testing.T) {
 	eng := dockertest.Engine(t)
-	kills := 20
-	if testing.Short() {
-		kills = 4
-	}
-	const sideBySide, latest = 4, 3 * time.Second
+	const kills, sideBySide, latest = 20, 4, 3 * time.Second
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
