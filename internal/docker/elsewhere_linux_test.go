@@ -106,14 +106,12 @@ func join(here net.Conn, socket string) {
 }
 
 // TestAnEngineElsewhereDoesAllThatTheNearOneDoes: a second engine in a network namespace,
-// over ssh where there is one, and over tcp. Every kind of fault is made, proved and healed there, clients reach nodes
+// over ssh and over tcp. Every kind of fault is made, proved and healed there, clients reach nodes
 // through the engine, and a runner that is killed leaves nothing.
 func TestAnEngineElsewhereDoesAllThatTheNearOneDoes(t *testing.T) {
 	dockertest.Engine(t) // where tests may need none, this one is left out as well
 	socket := secondEngine(t)
-	if address := overSSH(t, socket); address != "" {
-		throughSSH(t, address)
-	}
+	t.Run("over ssh", func(t *testing.T) { throughSSH(t, overSSH(t, socket)) })
 	t.Setenv("DOCKER_HOST", "tcp://"+overTCP(t, socket))
 	eng, err := engine.Open(t.Context())
 	if err != nil {

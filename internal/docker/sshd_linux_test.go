@@ -12,20 +12,19 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/internal/engine"
+	"github.com/mlcheck/mlcheck/internal/skip"
 	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 // overSSH starts an ssh server through which a socket's engine is reached, and puts a
-// client on the path that knows its keys. It gives the engine's address; "": there is no
-// ssh here.
+// client on the path that knows its keys. It gives the engine's address.
 func overSSH(t *testing.T, socket string) string {
 	t.Helper()
 	server, err := exec.LookPath("sshd")
 	client, err2 := exec.LookPath("ssh")
 	keygen, err3 := exec.LookPath("ssh-keygen")
 	if err != nil || err2 != nil || err3 != nil {
-		t.Log("there is no ssh here: the engine is not tried through it")
-		return ""
+		skip.Because(t, "there is no ssh here: the engine is not tried through it")
 	}
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
