@@ -224,6 +224,61 @@ func TestWhoLeavesTakesNothingWithIt(t *testing.T) {
 	}
 }
 
+// Of leaders that are all told to leave nobody goes: what each has would be handed over to
+// others whose disks are emptied as well.
+func TestNotAllLeaveAtOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := newComing(t)
+		n.write(0)
+		for i := range n.machines {
+			n.step(i, targets.In{Kind: targets.Request, From: "m", Body: []byte{askLeave}}, 0, false)
+		}
+		n.rounds(10)
+		for i, m := range n.machines {
+			if m.hasLeft() {
+				t.Fatalf("%s has left", n.cfg.nodes[i])
+			}
+			n.step(i, targets.In{Kind: targets.Request, From: "m", Body: []byte{askStay}}, 0, false)
+		}
+		n.rounds(10)
+		for i := range n.machines {
+			if !n.member(i) {
+				t.Fatalf("%s is no member, though all stay", n.cfg.nodes[i])
+			}
+		}
+	})
+}
+
+// A peer that lost its disk has lost what it said goodbye for: where no other has said so,
+// it is asked anew.
+func TestAGoodbyeIsGoneWithTheDiskOfWhoSaidIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := newComing(t)
+		n.write(0)
+		n.rounds(5)
+		leaver, peer := n.machines[0], rapid.IntRange(1, len(n.machines)-1).Draw(t, "peer")
+		n.step(0, targets.In{Kind: targets.Request, From: "m", Body: []byte{askLeave}}, 0, false)
+		n.letters = slices.DeleteFunc(n.letters, func(l letter) bool { return l.to != n.cfg.nodes[peer] })
+		for len(n.letters) > 0 {
+			n.carry(0)
+		}
+		if _, said := leaver.leaving.byes[peer]; !said || len(leaver.leaving.byes) != 1 {
+			t.Fatalf("goodbyes of %v", leaver.leaving.byes)
+		}
+		n.disks[peer] = &memory{}
+		n.up(peer)
+		for range 5 { // the leaver's timer does not ring, so that it does not ask again
+			n.step(peer, targets.In{Kind: targets.Timer}, 0, false)
+			for len(n.letters) > 0 {
+				n.carry(0)
+			}
+		}
+		if len(leaver.leaving.byes) > 0 {
+			t.Fatal("its goodbye still counts")
+		}
+	})
+}
+
 // While one is out, the others neither send to it nor wait for it.
 func TestNobodyWaitsForWhoHasLeft(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
