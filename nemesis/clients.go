@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/mlcheck/mlcheck/history"
 )
@@ -15,6 +16,16 @@ const Clients = "clients"
 // ofClients is the shape of faults of these links. It is drawn only when it is asked
 // for: clients are near their leader, and most faults are about what is between leaders.
 const ofClients = "clients"
+
+// What is lost between a client and a node is sent again, as TCP does, after so long,
+// and then after twice as long each time: data, and the first packet of a connection.
+// Both worlds go by these.
+const (
+	SentAgain   = 200 * time.Millisecond
+	DialedAgain = time.Second
+	SentAnyway  = time.Minute // what would wait longer than that is let through
+	SynSize     = 60          // bytes of the first packet, and of its answer
+)
 
 // OfClients says whether a link leads from the clients to a node, or back.
 func OfClients(l history.Link) bool { return l.From == Clients || l.To == Clients }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 // Gate is where the connections between clients and one node pass.
@@ -38,7 +40,7 @@ func (g *Gate) Close() { g.close.Do(func() { close(g.over) }) }
 // Dial opens a connection through the gate. Its first packets are sent until they get
 // through, or the context ends; where requests are refused, so is the connection.
 func (g *Gate) Dial(ctx context.Context, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
-	for again := dialedAgain; ; again *= 2 {
+	for again := nemesis.DialedAgain; ; again *= 2 {
 		late, came, refused := g.In.first(g.quiet)
 		if refused {
 			return nil, syscall.ECONNREFUSED

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/internal/impair"
+	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 // server answers each line with itself, or to bye with its end, and remembers what came and how its
@@ -288,7 +289,7 @@ func TestDialingThroughAGate(t *testing.T) {
 			way.Become(Trouble{})
 		}()
 		began := time.Now()
-		if _, err := l.dial(enough); err != nil || time.Since(began) < dialedAgain {
+		if _, err := l.dial(enough); err != nil || time.Since(began) < nemesis.DialedAgain {
 			t.Errorf("%s come back: %v after %s", name, err, time.Since(began))
 		}
 	}
@@ -303,7 +304,7 @@ func TestSlowAndLossyWays(t *testing.T) {
 			least   time.Duration
 		}{
 			{impair.Link{Delay: 20 * time.Millisecond}, 200 * time.Millisecond},
-			{impair.Link{Loss: 300_000}, sentAgain}, // chance is the same in each run of the test
+			{impair.Link{Loss: 300_000}, nemesis.SentAgain}, // chance is the same in each run of the test
 		} {
 			way.Become(Trouble{Impair: is.trouble})
 			began := time.Now()

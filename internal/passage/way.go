@@ -13,15 +13,7 @@ import (
 	"time"
 
 	"github.com/mlcheck/mlcheck/internal/impair"
-)
-
-// What is lost is sent again, as TCP does, after so long, and then after twice as long
-// each time: data, and the first packet of a connection.
-const (
-	sentAgain   = 200 * time.Millisecond
-	dialedAgain = time.Second
-	longest     = time.Minute // what waits longer to be sent again is let through: every run is shorter
-	synSize     = 60          // bytes of the first packet, and of its answer
+	"github.com/mlcheck/mlcheck/nemesis"
 )
 
 // Trouble is what is wrong with one direction. The zero value is nothing.
@@ -110,7 +102,7 @@ func (w *Way) first(quiet bool) (late time.Duration, came, refused bool) {
 		return 0, true, false
 	}
 	w.impaired += counted(!quiet)
-	late, came = w.packets.Next(time.Since(w.began), synSize)
+	late, came = w.packets.Next(time.Since(w.began), nemesis.SynSize)
 	return late, came, false
 }
 
@@ -139,9 +131,9 @@ func (w *Way) send(p *piece) {
 	late := time.Duration(0)
 	if w.is.Impair != (impair.Link{}) && !w.is.Cut {
 		w.impaired += counted(!p.quiet && len(p.data) > 0)
-		for again := sentAgain; ; again *= 2 {
+		for again := nemesis.SentAgain; ; again *= 2 {
 			wait, came := w.packets.Next(now+late, len(p.data))
-			if late += wait; came || again > longest {
+			if late += wait; came || again > nemesis.SentAnyway {
 				break
 			}
 			late += again
@@ -168,7 +160,7 @@ func (w *Way) await(p *piece, over <-chan struct{}) error {
 		case is.Cut && is.Reject:
 			return errRefused
 		case is.Cut:
-			wait = longest // or until it changes
+			wait = nemesis.SentAnyway // or until it changes
 		case wait <= 0 || epoch != p.epoch:
 			return nil
 		}
@@ -184,7 +176,7 @@ func (w *Way) open(over <-chan struct{}) {
 		w.mu.Lock()
 		cut, changed := w.is.Cut, w.changed
 		w.mu.Unlock()
-		if !cut || pause(longest, changed, over) != nil {
+		if !cut || pause(nemesis.SentAnyway, changed, over) != nil {
 			return
 		}
 	}

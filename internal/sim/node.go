@@ -217,11 +217,11 @@ func (n *node) Peer() string { return n.name }
 // lost on the way is sent again, for as long as the client waits.
 func (n *node) Dial(ctx context.Context) (net.Conn, error) {
 	fails := func(why error) (net.Conn, error) { return nil, fmt.Errorf("cannot connect to %s: %w", n.name, why) }
-	for again := dialedAgain; ; again *= 2 {
-		late, came := n.asked.pass(n.c.now, synSize)
+	for again := nemesis.DialedAgain; ; again *= 2 {
+		late, came := n.asked.pass(n.c.now, nemesis.SynSize)
 		if came {
 			var back time.Duration
-			back, came = n.answered.pass(n.c.now+late, synSize)
+			back, came = n.answered.pass(n.c.now+late, nemesis.SynSize)
 			late += back
 		}
 		refused := n.asked.cut && n.asked.reject

@@ -9,14 +9,6 @@ import (
 	"github.com/mlcheck/mlcheck/nemesis"
 )
 
-// What is lost between a client and a node is sent again, as TCP does, after so long,
-// and then after twice as long each time: data, and the first packet of a connection.
-const (
-	sentAgain   = 200 * time.Millisecond
-	dialedAgain = time.Second
-	synSize     = 60 // bytes of the first packet, and of its answer
-)
-
 // way is one direction of a connection: nothing arrives before what was sent earlier,
 // and nothing is lost. What a cut holds up arrives when the cut is over, unless it
 // rejects.
@@ -104,9 +96,9 @@ func (l *link) hurry() {
 // delays is by how much an impaired link makes a piece of a stream later: each loss
 // costs the time after which it is sent again.
 func (l *link) delays(now time.Duration, size int) (late time.Duration) {
-	for again := sentAgain; ; again *= 2 {
+	for again := nemesis.SentAgain; ; again *= 2 {
 		wait, came := l.pass(now+late, size)
-		if came || again > time.Minute {
+		if came || again > nemesis.SentAnyway {
 			return late + wait
 		}
 		late += again
